@@ -1,0 +1,83 @@
+//! Projects as requirements of others.
+
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use super::toml_path::{table_at, text_at};
+use super::{Project, ProjectError};
+
+/// Reads the project in `folder` if its pyproject.toml says all that a requirement on it needs, so that nothing has to
+/// be built: it has `[tool.poetry]`, or `[project]` with name and version and nothing `dynamic`. The build backend does
+/// not matter.
+///
+/// Poetry: a file that breaks a rule for projects counts as one that does not say it.
+///
+/// # Errors
+/// When there is such a file but it is no TOML, or a requirement in it can't be read.
+pub fn read_library(folder: &Path) -> Result<Option<Project>, ProjectError> {
+    if !folder.join("pyproject.toml").is_file() {
+        return Ok(None);
+    }
+    match Project::read(folder) {
+        Ok(project) if is_static(&project.document) => Ok(Some(project)),
+        Ok(_) | Err(ProjectError::Invalid { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_static(document: &Table) -> bool {
+    if table_at(document, &["tool", "poetry"]).is_some() {
+        return true;
+    }
+    let is_given = |key| text_at(document, &["project", key]).is_some_and(|text| !text.is_empty());
+    let dynamic = table_at(document, &["project"]).and_then(|project| project.get("dynamic"));
+    is_given("name")
+        && is_given("version")
+        && (dynamic.and_then(Value::as_array)).is_none_or(Vec::is_empty)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read_library;
+
+    /// What counts as readable, and the folder that does not.
+    #[test]
+    fn readable_without_a_build() {
+        for (is_readable, text) in [
+            (true, "[tool.poetry]\nname = \"x\"\nversion = \"1\"\n"),
+            (
+                true,
+                "[project]\nname = \"x\"\nversion = \"1\"\n[build-system]\nrequires = [\"setuptools\"]\n",
+            ),
+            (
+                true,
+                "[project]\nname = \"x\"\nversion = \"1\"\ndynamic = []\n",
+            ),
+            (
+                false,
+                "[project]\nname = \"x\"\nversion = \"1\"\ndynamic = [\"description\"]\n",
+            ),
+            (
+                true,
+                "[project]\nname = \"x\"\nversion = \"1\"\ndynamic = [\"dependencies\"]\n[tool.poetry]\n",
+            ),
+            (
+                false,
+                "[project]\nname = \"x\"\ndynamic = [\"version\"]\n[tool.poetry]\n",
+            ),
+            (false, "[build-system]\nrequires = [\"setuptools\"]\n"),
+            (
+                false,
+                "[tool.poetry]\nname = \"x\"\nversion = \"1\"\nfoo = 1\n",
+            ),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("pyproject.toml"), text).unwrap();
+            let library = read_library(folder.path()).unwrap();
+            assert_eq!(library.is_some(), is_readable, "{text}");
+        }
+        let empty = tempfile::tempdir().unwrap();
+        assert!(read_library(empty.path()).unwrap().is_none());
+    }
+}

@@ -1,0 +1,61 @@
+//! TOML documents and short ways into them.
+
+use std::borrow::Cow;
+
+use toml::{Table, Value};
+
+/// Why a text is no TOML.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct TomlFault {
+    /// What is wrong.
+    pub(crate) reason: String,
+    /// From 1.
+    pub(crate) line: usize,
+    /// From 1, in characters.
+    pub(crate) column: usize,
+}
+
+/// Parses a document. Line ends of Windows count as plain ones, also inside of strings, as in Python's parser.
+pub(crate) fn parse_toml(text: &str) -> Result<Table, TomlFault> {
+    let text = if text.contains('\r') {
+        Cow::Owned(text.replace("\r\n", "\n"))
+    } else {
+        Cow::Borrowed(text)
+    };
+    text.parse::<Table>().map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start.min(text.len()));
+        let before = text.get(..at).unwrap_or_default();
+        TomlFault {
+            reason: error.message().to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: before.chars().rev().take_while(|c| *c != '\n').count() + 1,
+        }
+    })
+}
+
+/// The value at a path of keys.
+pub(crate) fn value_at<'a>(table: &'a Table, path: &[&str]) -> Option<&'a Value> {
+    let (last, parents) = path.split_last()?;
+    table_at(table, parents)?.get(*last)
+}
+
+/// The table at a path of keys; the table itself for the empty path.
+pub(crate) fn table_at<'a>(table: &'a Table, path: &[&str]) -> Option<&'a Table> {
+    path.iter()
+        .try_fold(table, |table, key| table.get(*key)?.as_table())
+}
+
+/// The string at a path of keys.
+pub(crate) fn text_at<'a>(table: &'a Table, path: &[&str]) -> Option<&'a str> {
+    value_at(table, path)?.as_str()
+}
+
+/// The strings of the array at a path of keys; others in it are passed over.
+pub(crate) fn texts_at(table: &Table, path: &[&str]) -> Vec<String> {
+    (value_at(table, path)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten())
+    .filter_map(|item| item.as_str().map(str::to_owned))
+    .collect()
+}
