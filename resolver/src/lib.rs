@@ -5,6 +5,7 @@ pub mod cache;
 pub mod constraint;
 pub mod dist;
 pub mod git_url;
+pub mod index;
 pub mod lock;
 pub mod marker;
 pub mod metadata;

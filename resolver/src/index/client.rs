@@ -1,0 +1,427 @@
+//! The HTTP client: connections, logins, redirects, retries, limits.
+//!
+//! Redirects are followed here and not by the library below, so that every hop gets the login of its own host and
+//! nothing else. Whatever is transient is tried again: the whole exchange, body included, because connections break
+//! in the middle too.
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::{Certificate, Client, Response, StatusCode};
+use rustc_hash::FxHashMap;
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+use url::Url;
+
+use super::credentials::Credentials;
+use super::error::{host, shown};
+use super::{IndexError, IndexSettings};
+
+const MAX_REDIRECTS: usize = 10;
+/// Poetry: the statuses that are tried again.
+const TRANSIENT: [u16; 6] = [429, 500, 501, 502, 503, 504];
+/// Poetry: the wait before the n-th further try is n times this.
+const BACKOFF: Duration = Duration::from_millis(500);
+/// A server that asks for a longer wait is taken for dead.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// How often a time-out is followed by another try: each costs the whole time.
+const TRIES_AFTER_TIMEOUT: usize = 2;
+/// An answer has this many time-outs plus its size at this speed to arrive.
+const PATIENCE: u32 = 4;
+const SLOWEST_BYTES_PER_SECOND: u64 = 1024;
+
+/// Makes requests. One per [`super::Index`].
+pub(crate) struct Http {
+    settings: Arc<IndexSettings>,
+    pub(crate) credentials: Credentials,
+    extra_roots: Vec<Certificate>,
+    secure: OnceCell<Result<Client, IndexError>>,
+    plain: OnceCell<Result<Client, IndexError>>,
+    gates: Mutex<FxHashMap<String, Arc<Semaphore>>>,
+}
+
+/// An answer whose body has not been read yet.
+pub(crate) struct Opened {
+    pub(crate) response: Response,
+    /// The address that answered, after redirects.
+    pub(crate) url: Url,
+    started: Instant,
+    /// Held until the body is read: it bounds what is in flight.
+    _permit: OwnedSemaphorePermit,
+}
+
+/// A whole answer.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    /// The address that answered, after redirects.
+    pub(crate) url: Url,
+    pub(crate) body: Vec<u8>,
+}
+
+/// A failed try.
+pub(crate) struct Failure {
+    error: IndexError,
+    /// How often at most it is tried again; 0 is final.
+    tries: usize,
+    /// How long the server wants us to wait.
+    wait: Option<Duration>,
+}
+
+impl From<IndexError> for Failure {
+    fn from(error: IndexError) -> Self {
+        Self {
+            error,
+            tries: 0,
+            wait: None,
+        }
+    }
+}
+
+impl Http {
+    /// # Errors
+    /// When a certificate file can't be read.
+    pub(crate) fn new(settings: Arc<IndexSettings>) -> Result<Self, IndexError> {
+        let mut extra_roots = Vec::new();
+        for path in &settings.certificates {
+            extra_roots.extend(read_certificates(path)?);
+        }
+        Ok(Self {
+            credentials: Credentials::new(&settings.credentials),
+            extra_roots,
+            secure: OnceCell::new(),
+            plain: OnceCell::new(),
+            gates: Mutex::default(),
+            settings,
+        })
+    }
+
+    /// Fetches `url` whole, with retries. Any status that is not transient is an answer.
+    ///
+    /// # Errors
+    /// When the host can't be reached, keeps failing, or sends more than `limit` bytes.
+    pub(crate) async fn get(
+        &self,
+        url: &Url,
+        headers: &HeaderMap,
+        limit: u64,
+    ) -> Result<Answer, IndexError> {
+        self.retrying(|| Box::pin(self.exchange(url, headers, limit)))
+            .await
+    }
+
+    async fn exchange(
+        &self,
+        url: &Url,
+        headers: &HeaderMap,
+        limit: u64,
+    ) -> Result<Answer, Failure> {
+        let mut opened = self.open(url, headers).await?;
+        let mut body = Vec::new();
+        while let Some(chunk) = self.next_chunk(&mut opened, body.len() as u64).await? {
+            if (body.len() + chunk.len()) as u64 > limit {
+                let url = shown(&opened.url);
+                return Err(IndexError::TooLarge { url, limit }.into());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer {
+            status: opened.response.status(),
+            headers: std::mem::take(opened.response.headers_mut()),
+            url: opened.url,
+            body,
+        })
+    }
+
+    /// Runs `exchange` until it succeeds, fails for good, or has been tried often enough.
+    pub(crate) async fn retrying<'a, T>(
+        &self,
+        exchange: impl Fn() -> BoxFuture<'a, Result<T, Failure>>,
+    ) -> Result<T, IndexError> {
+        let mut retries: u32 = 0;
+        loop {
+            let failure = match exchange().await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            let limit = failure.tries.min(self.settings.retries);
+            let wait = failure.wait.unwrap_or(BACKOFF * (retries + 1));
+            if retries as usize >= limit || wait > LONGEST_WAIT {
+                return Err(failure.error);
+            }
+            tracing::debug!(?wait, error = %failure.error, "request failed, trying again");
+            tokio::time::sleep(wait).await;
+            retries += 1;
+        }
+    }
+
+    /// Sends a request, follows redirects, and returns the first answer that is none.
+    pub(crate) async fn open(&self, url: &Url, headers: &HeaderMap) -> Result<Opened, Failure> {
+        if self.settings.offline {
+            return Err(IndexError::Offline { what: shown(url) }.into());
+        }
+        let mut target = url.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let opened = self.send(&target, headers).await?;
+            if !opened.response.status().is_redirection()
+                || opened.response.status() == StatusCode::NOT_MODIFIED
+            {
+                return Ok(opened);
+            }
+            target = redirect_target(&opened)?;
+        }
+        Err(redirect_error(url, "in a loop").into())
+    }
+
+    /// One request, one answer.
+    async fn send(&self, url: &Url, headers: &HeaderMap) -> Result<Opened, Failure> {
+        let url = self.credentials.strip(url);
+        let permit = self.enter(&url).await;
+        let client = self.client(&url).await?;
+        let mut request = client.get(url.clone()).headers(headers.clone());
+        if let Some(login) = self.credentials.of(&url) {
+            request = request.basic_auth(login.user, Some(login.password));
+        }
+        let started = Instant::now();
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(error) => return Err(connection_failure(&url, error)),
+        };
+        if TRANSIENT.contains(&response.status().as_u16()) {
+            return Err(Failure {
+                tries: usize::MAX,
+                wait: retry_after(response.headers()),
+                error: IndexError::Status {
+                    url: shown(&url),
+                    code: response.status().as_u16(),
+                },
+            });
+        }
+        Ok(Opened {
+            response,
+            url,
+            started,
+            _permit: permit,
+        })
+    }
+
+    /// The next part of a body of which `received` bytes are there.
+    pub(crate) async fn next_chunk(
+        &self,
+        opened: &mut Opened,
+        received: u64,
+    ) -> Result<Option<bytes::Bytes>, Failure> {
+        let chunk = match opened.response.chunk().await {
+            Ok(chunk) => chunk,
+            Err(error) => return Err(connection_failure(&opened.url, error)),
+        };
+        // A time-out for every read alone would wait for ever on a server that sends a byte now and then.
+        let allowed = Duration::from_secs(self.settings.timeout) * PATIENCE
+            + Duration::from_secs(received / SLOWEST_BYTES_PER_SECOND);
+        if chunk.is_some() && opened.started.elapsed() > allowed {
+            return Err(IndexError::Slow {
+                url: shown(&opened.url),
+                seconds: allowed.as_secs(),
+            }
+            .into());
+        }
+        Ok(chunk)
+    }
+
+    /// Waits for a free place among the requests to a host.
+    async fn enter(&self, url: &Url) -> OwnedSemaphorePermit {
+        let gate = {
+            let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+            let places = self.settings.connections.max(1);
+            let gate = gates
+                .entry(host(url))
+                .or_insert_with(|| Arc::new(Semaphore::new(places)));
+            Arc::clone(gate)
+        };
+        gate.acquire_owned()
+            .await
+            .expect("the gates are never closed")
+    }
+
+    /// The client for the scheme of `url`. They differ because loading the root certificates takes a while, and
+    /// fails in images that have none, neither of which should concern plain connections.
+    async fn client(&self, url: &Url) -> Result<&Client, IndexError> {
+        let client = match url.scheme() {
+            "https" => {
+                let roots = self.extra_roots.clone();
+                let settings = Arc::clone(&self.settings);
+                let build = async || blocking(move || secure_client(&settings, roots)).await;
+                self.secure.get_or_init(build).await
+            }
+            "http" => {
+                let build = async || plain_client(&self.settings);
+                self.plain.get_or_init(build).await
+            }
+            scheme => {
+                return Err(IndexError::Address {
+                    url: shown(url),
+                    reason: format!("`{scheme}` is not http or https"),
+                });
+            }
+        };
+        client.as_ref().map_err(IndexError::clone)
+    }
+}
+
+/// Runs CPU or file work off the threads that wait for the network.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => value,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // The runtime is shutting down: nobody waits for this any more.
+        Err(_) => std::future::pending().await,
+    }
+}
+
+fn secure_client(settings: &IndexSettings, roots: Vec<Certificate>) -> Result<Client, IndexError> {
+    let builder = builder(settings).tls_certs_merge(roots);
+    builder
+        .build()
+        .map_err(|error| IndexError::NoRootCertificates {
+            reason: innermost(&error),
+        })
+}
+
+fn plain_client(settings: &IndexSettings) -> Result<Client, IndexError> {
+    let builder = builder(settings).tls_certs_only([]);
+    builder.build().map_err(|error| IndexError::Tls {
+        host: "any host".to_owned(),
+        reason: innermost(&error),
+    })
+}
+
+fn builder(settings: &IndexSettings) -> reqwest::ClientBuilder {
+    // The program chooses the provider; where nobody has chosen (tests), this is it.
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // An error means that another thread was faster, which is as good.
+        drop(rustls::crypto::ring::default_provider().install_default());
+    }
+    let timeout = Duration::from_secs(settings.timeout.max(1));
+    Client::builder()
+        .user_agent(&settings.user_agent)
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .connect_timeout(timeout)
+        .read_timeout(timeout)
+        .pool_max_idle_per_host(settings.connections)
+        // The library's windows bound a download to some megabytes per round trip.
+        .http2_initial_stream_window_size(8 << 20)
+        .http2_initial_connection_window_size(32 << 20)
+}
+
+fn read_certificates(path: &Path) -> Result<Vec<Certificate>, IndexError> {
+    let wrong = |reason: String| IndexError::Certificate {
+        path: path.to_owned(),
+        reason,
+    };
+    let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    let roots = Certificate::from_pem_bundle(&pem).map_err(|error| wrong(innermost(&error)))?;
+    if roots.is_empty() {
+        return Err(wrong("it holds no certificate".to_owned()));
+    }
+    Ok(roots)
+}
+
+fn redirect_target(opened: &Opened) -> Result<Url, IndexError> {
+    let location = opened.response.headers().get(LOCATION);
+    let Some(location) = location.and_then(|value| value.to_str().ok()) else {
+        return Err(redirect_error(&opened.url, "without saying where"));
+    };
+    let target = opened
+        .url
+        .join(location)
+        .map_err(|_| redirect_error(&opened.url, "to an invalid address"))?;
+    if !matches!(target.scheme(), "http" | "https") {
+        return Err(redirect_error(&opened.url, "out of the network"));
+    }
+    Ok(target)
+}
+
+fn redirect_error(url: &Url, reason: &str) -> IndexError {
+    IndexError::Redirect {
+        url: shown(url),
+        reason: reason.to_owned(),
+    }
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds: u64 = headers
+        .get(RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// What it means that a request, or the reading of its body, failed.
+fn connection_failure(url: &Url, error: reqwest::Error) -> Failure {
+    let error = error.without_url();
+    if let Some(reason) = certificate_problem(&error) {
+        let host = host(url);
+        return IndexError::Tls { host, reason }.into();
+    }
+    if is_damaged_encoding(&error) {
+        return IndexError::Unreadable {
+            url: shown(url),
+            reason: innermost(&error),
+        }
+        .into();
+    }
+    let tries = if error.is_timeout() {
+        TRIES_AFTER_TIMEOUT
+    } else {
+        usize::MAX
+    };
+    Failure {
+        error: IndexError::Unreachable {
+            host: host(url),
+            url: shown(url),
+            source: Arc::new(error),
+        },
+        tries,
+        wait: None,
+    }
+}
+
+/// Is the body not what its `Content-Encoding` says? (One that ends too early also fails to decode.)
+fn is_damaged_encoding(error: &reqwest::Error) -> bool {
+    use io::ErrorKind::{InvalidData, InvalidInput};
+    causes(error).any(|cause| {
+        let error = cause.downcast_ref::<io::Error>();
+        error.is_some_and(|error| matches!(error.kind(), InvalidData | InvalidInput))
+    })
+}
+
+/// A certificate does not become valid by asking again.
+fn certificate_problem(error: &reqwest::Error) -> Option<String> {
+    causes(error).find_map(|cause| {
+        let inner = cause.downcast_ref::<io::Error>()?.get_ref()?;
+        let error = inner.downcast_ref::<rustls::Error>()?;
+        let about_certificate = matches!(
+            error,
+            rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented
+        );
+        about_certificate.then(|| error.to_string())
+    })
+}
+
+fn innermost(error: &reqwest::Error) -> String {
+    causes(error)
+        .last()
+        .map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    let first: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    std::iter::successors(first, |cause| cause.source())
+}

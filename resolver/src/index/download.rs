@@ -1,0 +1,289 @@
+//! Files: streamed into the archive cache while they are hashed, and kept only if the hash is right.
+//!
+//! `archives/<aa>/<sha256>/<file name>` holds a file whose content has that SHA-256. Files that are known by another
+//! hash have an entry that leads from it to the SHA-256.
+
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use reqwest::StatusCode;
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
+use tempfile::NamedTempFile;
+use tokio::sync::mpsc;
+use url::Url;
+
+use super::client::{Failure, Http, Opened, blocking};
+use super::digest::{Digests, is_strong};
+use super::error::shown;
+use super::source::local_path;
+use super::{Index, IndexError};
+use crate::cache::{Bucket, Cache};
+use crate::dist::Hash;
+
+/// No archive is larger. Guards the disk against a server that never ends.
+const LARGEST_ARCHIVE: u64 = 16 << 30;
+/// Parts of a body that may wait for the disk.
+const PARTS_IN_FLIGHT: usize = 64;
+
+/// Called with the number of bytes that arrived since the last call.
+pub(super) type Progress<'a> = &'a (dyn Fn(u64) + Send + Sync);
+
+/// The path of the cached file with one of these hashes, if there is one.
+pub(super) fn cached(cache: &Cache, filename: &str, hashes: &[Hash]) -> Option<PathBuf> {
+    hashes.iter().find_map(|hash| {
+        let sha256 = match hash.algorithm.as_str() {
+            "sha256" => hash.hex.clone(),
+            _ => {
+                let bytes = cache.read(Bucket::Archives, &pointer_key(hash)?)?;
+                String::from_utf8(bytes).ok()?
+            }
+        };
+        let path = archive_path(cache, &sha256, filename)?;
+        path.is_file().then_some(path)
+    })
+}
+
+pub(super) async fn fetch(
+    index: &Index,
+    url: &Url,
+    filename: &str,
+    hashes: &[Hash],
+    progress: Progress<'_>,
+) -> Result<PathBuf, IndexError> {
+    let wanted = Wanted::new(filename, hashes)?;
+    if url.scheme() == "file" {
+        return copy(index.cache().clone(), url.clone(), wanted).await;
+    }
+    let reported = AtomicU64::new(0);
+    let (temporary, computed) = index
+        .http()
+        .retrying(|| Box::pin(receive(index, url, &wanted, progress, &reported)))
+        .await?;
+    let cache = index.cache().clone();
+    blocking(move || keep(&cache, temporary, &computed, &wanted)).await
+}
+
+/// What a file must be.
+#[derive(Clone)]
+struct Wanted {
+    filename: String,
+    hashes: Vec<Hash>,
+}
+
+impl Wanted {
+    fn new(filename: &str, hashes: &[Hash]) -> Result<Self, IndexError> {
+        let strong: Vec<Hash> = hashes
+            .iter()
+            .filter(|hash| is_strong(&hash.algorithm))
+            .cloned()
+            .collect();
+        if strong.is_empty() && !hashes.is_empty() {
+            return Err(IndexError::WeakHash {
+                file: filename.to_owned(),
+                hashes: hashes.to_vec(),
+            });
+        }
+        let is_plain = !filename.is_empty()
+            && !matches!(filename, "." | "..")
+            && !filename.contains(['/', '\\', '\0']);
+        if !is_plain {
+            return Err(IndexError::Address {
+                url: filename.to_owned(),
+                reason: "it is no file name".to_owned(),
+            });
+        }
+        Ok(Self {
+            filename: filename.to_owned(),
+            hashes: strong,
+        })
+    }
+
+    /// # Errors
+    /// When none of the wanted hashes is among those computed.
+    fn check(&self, computed: &[Hash]) -> Result<(), IndexError> {
+        if self.hashes.is_empty() || self.hashes.iter().any(|hash| computed.contains(hash)) {
+            return Ok(());
+        }
+        let algorithm = &self.hashes[0].algorithm;
+        let same = computed.iter().find(|hash| hash.algorithm == *algorithm);
+        Err(IndexError::HashMismatch {
+            file: self.filename.clone(),
+            expected: self.hashes.clone(),
+            got: same.unwrap_or(&computed[0]).clone(),
+        })
+    }
+}
+
+/// One try: the body goes to a temporary file.
+async fn receive(
+    index: &Index,
+    url: &Url,
+    wanted: &Wanted,
+    progress: Progress<'_>,
+    reported: &AtomicU64,
+) -> Result<(NamedTempFile, Vec<Hash>), Failure> {
+    let mut headers = HeaderMap::new();
+    // What is hashed is the file, not some packed form of it.
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    let http: &Http = index.http();
+    let mut opened = http.open(url, &headers).await?;
+    match opened.response.status() {
+        StatusCode::OK => {}
+        status => return Err(refusal(&opened.url, status).into()),
+    }
+    // Hashing and writing have a thread of their own, so that the network's threads never wait for the disk.
+    let (sender, receiver) = mpsc::channel(PARTS_IN_FLIGHT);
+    let (cache, hashes) = (index.cache().clone(), wanted.hashes.clone());
+    let writer = tokio::task::spawn_blocking(move || write(&cache, receiver, &hashes));
+    let mut meter = Meter {
+        received: 0,
+        reported,
+        progress,
+    };
+    let forwarded = forward(http, &mut opened, sender, &mut meter).await;
+    // Waiting for the writer after a failure too leaves no temporary file behind.
+    let written = writer.await.map_err(io::Error::from).flatten();
+    forwarded?;
+    written.map_err(|error| cannot_keep(&wanted.filename, error).into())
+}
+
+/// Counts the bytes of one try, and reports what no earlier try has brought.
+struct Meter<'a> {
+    received: u64,
+    reported: &'a AtomicU64,
+    progress: Progress<'a>,
+}
+
+impl Meter<'_> {
+    fn add(&mut self, count: u64) {
+        self.received += count;
+        let before = self.reported.fetch_max(self.received, Ordering::Relaxed);
+        if self.received > before {
+            (self.progress)(self.received - before);
+        }
+    }
+}
+
+/// Passes a body on to the writer.
+async fn forward(
+    http: &Http,
+    opened: &mut Opened,
+    writer: mpsc::Sender<bytes::Bytes>,
+    meter: &mut Meter<'_>,
+) -> Result<(), Failure> {
+    while let Some(chunk) = http.next_chunk(opened, meter.received).await? {
+        meter.add(chunk.len() as u64);
+        if meter.received > LARGEST_ARCHIVE {
+            let url = shown(&opened.url);
+            let limit = LARGEST_ARCHIVE;
+            return Err(IndexError::TooLarge { url, limit }.into());
+        }
+        if writer.send(chunk).await.is_err() {
+            break; // The writer has failed, and says why itself.
+        }
+    }
+    Ok(())
+}
+
+fn write(
+    cache: &Cache,
+    mut parts: mpsc::Receiver<bytes::Bytes>,
+    hashes: &[Hash],
+) -> io::Result<(NamedTempFile, Vec<Hash>)> {
+    let mut file = temporary_file(cache)?;
+    let mut digests = Digests::new(hashes);
+    while let Some(part) = parts.blocking_recv() {
+        digests.update(&part);
+        file.write_all(&part)?;
+    }
+    Ok((file, digests.finish()))
+}
+
+/// Moves a received file to its place, if it is the wanted one. Otherwise nothing is kept.
+fn keep(
+    cache: &Cache,
+    temporary: NamedTempFile,
+    computed: &[Hash],
+    wanted: &Wanted,
+) -> Result<PathBuf, IndexError> {
+    wanted.check(computed)?;
+    let path = archive_path(cache, &computed[0].hex, &wanted.filename)
+        .expect("a computed hash and a checked name make a path");
+    let place = || -> io::Result<()> {
+        let folder = path.parent().expect("it lies in the bucket");
+        fs_err::create_dir_all(folder)?;
+        temporary.persist(&path).map_err(|error| error.error)?;
+        for hash in &computed[1..] {
+            if let Some(key) = pointer_key(hash) {
+                cache.write(Bucket::Archives, &key, computed[0].hex.as_bytes())?;
+            }
+        }
+        Ok(())
+    };
+    place().map_err(|error| cannot_keep(&wanted.filename, error))?;
+    Ok(path)
+}
+
+/// A file of this machine goes the same way as one from the network.
+async fn copy(cache: Cache, url: Url, wanted: Wanted) -> Result<PathBuf, IndexError> {
+    blocking(move || {
+        let path = local_path(&url)?;
+        let copied = || -> io::Result<(NamedTempFile, Vec<Hash>)> {
+            let mut source = fs_err::File::open(&path)?;
+            let mut file = temporary_file(&cache)?;
+            let mut digests = Digests::new(&wanted.hashes);
+            let mut buffer = vec![0; 1 << 20];
+            loop {
+                match source.read(&mut buffer)? {
+                    0 => return Ok((file, digests.finish())),
+                    count => {
+                        digests.update(&buffer[..count]);
+                        file.write_all(&buffer[..count])?;
+                    }
+                }
+            }
+        };
+        let (file, computed) = copied().map_err(|error| cannot_keep(&wanted.filename, error))?;
+        keep(&cache, file, &computed, &wanted)
+    })
+    .await
+}
+
+fn temporary_file(cache: &Cache) -> io::Result<NamedTempFile> {
+    let folder = cache.bucket(Bucket::Archives);
+    fs_err::create_dir_all(&folder)?;
+    tempfile::Builder::new().prefix(".tmp-").tempfile_in(folder)
+}
+
+fn cannot_keep(filename: &str, error: io::Error) -> IndexError {
+    IndexError::file(format!("`{filename}` can't be kept in the cache"), error)
+}
+
+fn refusal(url: &Url, status: StatusCode) -> IndexError {
+    let url = shown(url);
+    match status.as_u16() {
+        code @ (401 | 403) => IndexError::Unauthorized { url, code },
+        code => IndexError::Status { url, code },
+    }
+}
+
+fn archive_path(cache: &Cache, sha256: &str, filename: &str) -> Option<PathBuf> {
+    if !is_hex(sha256) || sha256.len() != 64 || Path::new(filename).file_name()? != filename {
+        return None;
+    }
+    let folder = cache
+        .bucket(Bucket::Archives)
+        .join(&sha256[..2])
+        .join(sha256);
+    Some(folder.join(filename))
+}
+
+fn pointer_key(hash: &Hash) -> Option<String> {
+    let is_usable = is_strong(&hash.algorithm) && is_hex(&hash.hex);
+    is_usable.then(|| format!("by-{}/{}", hash.algorithm, hash.hex))
+}
+
+fn is_hex(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}

@@ -1,0 +1,418 @@
+//! Package indexes: the simple API (PEP 503, 691), metadata (PEP 658, range requests, downloads), files.
+//!
+//! ```text
+//!  page ── client ── (network)      release ── choice ─┬─ served `.metadata`
+//!   │        │                        │                ├─ range of a wheel
+//!   ├ simple_json, simple_html       page              ├─ whole wheel ──┐
+//!   └ listing (which files count)                      └─ sdist ────────┴── download
+//! ```
+//!
+//! Every answer is made once and then held in memory for the life of the [`Index`], so a prefetch is a call whose
+//! result nobody looks at. Answers do not depend on the order in which they arrive. On disk, pages live by the rules
+//! of HTTP, metadata for ever (beside a fingerprint of the release's files), files under their SHA-256.
+
+mod choice;
+mod client;
+mod credentials;
+mod description;
+mod digest;
+mod download;
+mod error;
+mod filename;
+mod freshness;
+mod listing;
+mod merge;
+mod once;
+mod page;
+mod range;
+mod recording;
+mod release;
+mod sdist;
+mod simple_html;
+mod simple_json;
+mod source;
+mod stored;
+mod unpack;
+mod wheel;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use serde::{Deserialize, Serialize};
+
+pub use recording::Recording;
+
+use crate::cache::Cache;
+use crate::dist::{Hash, HashedFile, Source};
+use crate::metadata::Metadata;
+use crate::name::PackageName;
+use crate::version::Version;
+
+pub use error::{Cause, IndexError};
+pub use unpack::unpack;
+
+use client::{Http, blocking};
+use once::OnceMap;
+
+/// What the index client needs to know from the outside.
+#[derive(Clone, Debug)]
+pub struct IndexSettings {
+    /// Stands for `https://pypi.org/`, with trailing `/`. Never enters a lock file.
+    pub pypi_url: String,
+    /// Answer from the cache only.
+    pub offline: bool,
+    /// Ignore cached answers about metadata and pages.
+    pub no_cache: bool,
+    /// Seconds before a request counts as failed.
+    pub timeout: u64,
+    /// How often a failed request is tried again.
+    pub retries: usize,
+    /// Requests in flight at once, per host.
+    pub connections: usize,
+    /// `User-Agent`.
+    pub user_agent: String,
+    /// Extra root certificates (PEM files).
+    pub certificates: Vec<PathBuf>,
+    /// HTTP basic credentials by URL prefix: (url, user, password).
+    pub credentials: Vec<(String, String, String)>,
+}
+
+/// One project page of the simple API.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Page {
+    /// All files that are wheels or sdists with a readable name and version, in the page's order.
+    pub files: Vec<IndexFile>,
+}
+
+/// A file on a project page.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct IndexFile {
+    /// File name.
+    pub filename: String,
+    /// Absolute address, without fragment.
+    pub url: String,
+    /// Version from the file name.
+    pub version: Version,
+    /// Wheel or sdist.
+    pub kind: FileKind,
+    /// Hashes that the index announces.
+    pub hashes: Vec<Hash>,
+    /// Requires-Python as written.
+    pub requires_python: Option<String>,
+    /// `Some` if yanked, with the reason (maybe empty).
+    pub yanked: Option<String>,
+    /// PEP 658/714: announced metadata, with its sha256 if given (`Some(None)`: announced without hash).
+    pub core_metadata: Option<Option<Hash>>,
+    /// Size in bytes.
+    pub size: Option<u64>,
+    /// Upload time, RFC 3339.
+    pub upload_time: Option<String>,
+}
+
+/// What a file on an index is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "plain words")]
+pub enum FileKind {
+    Wheel,
+    Sdist,
+}
+
+/// What the solver and the lock need to know of one release.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Release {
+    /// Core metadata, from the file that Poetry would read.
+    pub metadata: Metadata,
+    /// The files as a lock lists them.
+    pub files: Vec<HashedFile>,
+    /// `Some` if all files are yanked, with the reason.
+    pub yanked: Option<String>,
+}
+
+/// Builds the metadata of an sdist whose PKG-INFO does not tell enough (PEP 517).
+/// `installer::build` implements it; the binary ties the two.
+pub trait Builder: Send + Sync {
+    /// Metadata of the unpacked source tree at `directory`.
+    ///
+    /// # Errors
+    /// The back end's failure, as text for the user.
+    fn metadata(&self, directory: &Path) -> Result<Metadata, String>;
+}
+
+/// Access to all indexes. Cheap to clone; every method may be called from many tasks at once.
+#[derive(Clone)]
+pub struct Index {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    settings: Arc<IndexSettings>,
+    cache: Cache,
+    builder: Option<Arc<dyn Builder>>,
+    http: Http,
+    pages: OnceMap<(Source, PackageName), page::Found>,
+    releases: OnceMap<(Source, PackageName, Version), release::Found>,
+    downloads: OnceMap<(String, String, Vec<Hash>), Result<PathBuf, IndexError>>,
+    forms: page::Forms,
+    served: Served,
+    rangeless: Rangeless,
+    recording: Option<Recording>,
+}
+
+impl Index {
+    /// An index client; makes no connection yet.
+    ///
+    /// # Errors
+    /// When a certificate file can't be read.
+    pub fn new(
+        settings: IndexSettings,
+        cache: Cache,
+        builder: Option<Arc<dyn Builder>>,
+    ) -> Result<Self, IndexError> {
+        Self::with(settings, cache, builder, None)
+    }
+
+    /// An index that answers from a recording and asks nobody.
+    ///
+    /// # Errors
+    /// When the HTTP client can't be made.
+    pub fn replay(recording: Recording, cache: Cache) -> Result<Self, IndexError> {
+        let settings = IndexSettings {
+            pypi_url: "https://index.invalid/".to_owned(),
+            offline: true,
+            no_cache: false,
+            timeout: 1,
+            retries: 0,
+            connections: 1,
+            user_agent: String::new(),
+            certificates: Vec::new(),
+            credentials: Vec::new(),
+        };
+        Self::with(settings, cache, None, Some(recording))
+    }
+
+    fn with(
+        settings: IndexSettings,
+        cache: Cache,
+        builder: Option<Arc<dyn Builder>>,
+        recording: Option<Recording>,
+    ) -> Result<Self, IndexError> {
+        let settings = Arc::new(settings);
+        let inner = Inner {
+            http: Http::new(Arc::clone(&settings))?,
+            settings,
+            cache,
+            builder,
+            pages: OnceMap::default(),
+            releases: OnceMap::default(),
+            downloads: OnceMap::default(),
+            forms: page::Forms::default(),
+            served: Served::default(),
+            rangeless: Rangeless::default(),
+            recording,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// The cache it reads and fills.
+    #[must_use]
+    pub fn cache(&self) -> &Cache {
+        &self.inner.cache
+    }
+
+    /// The settings it was made with.
+    #[must_use]
+    pub fn settings(&self) -> &IndexSettings {
+        &self.inner.settings
+    }
+
+    /// The page of a project; `None` if the source does not have it (404).
+    ///
+    /// # Errors
+    /// When the index can't be reached or its answer can't be read.
+    pub async fn page(
+        &self,
+        source: &Source,
+        name: &PackageName,
+    ) -> Result<Option<Arc<Page>>, IndexError> {
+        if let Some(recording) = &self.inner.recording {
+            return Ok(recording.recorded_page(&source.name, name));
+        }
+        let key = (source.clone(), name.clone());
+        let make = || Box::pin(page::find(self, source, name));
+        self.inner.pages.get(key, make).await
+    }
+
+    /// What is known of one release; `None` if the source does not have that version.
+    ///
+    /// # Errors
+    /// When no file's metadata can be had.
+    pub async fn release(
+        &self,
+        source: &Source,
+        name: &PackageName,
+        version: &Version,
+    ) -> Result<Option<Arc<Release>>, IndexError> {
+        if let Some(recording) = &self.inner.recording {
+            return Ok(recording.recorded_release(&source.name, name, version));
+        }
+        let key = (source.clone(), name.clone(), version.clone());
+        let make = || Box::pin(release::find(self, source, name, version));
+        self.inner.releases.get(key, make).await
+    }
+
+    /// What is known of a locked release. If the cache has it with just the files that are locked, that is the
+    /// answer and nobody is asked; otherwise as [`Index::release`].
+    ///
+    /// # Errors
+    /// As [`Index::release`].
+    pub async fn locked_release(
+        &self,
+        source: &Source,
+        name: &PackageName,
+        version: &Version,
+        files: &[HashedFile],
+    ) -> Result<Option<Arc<Release>>, IndexError> {
+        match release::find_locked(self, source, name, version, files).await {
+            Some(release) => Ok(Some(release)),
+            None => self.release(source, name, version).await,
+        }
+    }
+
+    /// Metadata of a wheel or sdist that lies on disk (file and url requirements).
+    ///
+    /// # Errors
+    /// When it can't be read or built.
+    pub async fn archive_metadata(&self, archive: &Path) -> Result<Metadata, IndexError> {
+        let archive = archive.to_owned();
+        let (cache, builder) = (self.cache().clone(), self.builder());
+        blocking(move || {
+            if archive.extension().is_some_and(|ending| ending == "whl") {
+                return wheel::read(&archive);
+            }
+            sdist::read(&archive, &cache, builder.as_deref())
+        })
+        .await
+    }
+
+    /// Metadata of a source tree (git requirements, directories that are no static projects): what its
+    /// pyproject.toml says, metadata that lies in it, or what its build back end says.
+    ///
+    /// # Errors
+    /// When it has to be built and that fails.
+    pub async fn directory_metadata(&self, directory: &Path) -> Result<Metadata, IndexError> {
+        let directory = directory.to_owned();
+        let builder = self.builder();
+        blocking(move || {
+            let what = directory.display().to_string();
+            sdist::directory(&directory, &what, builder.as_deref())
+        })
+        .await
+    }
+
+    /// Brings a file into the archive cache and returns its path there. `hashes`: one of them must match the
+    /// content, whatever its algorithm; empty means unknown (then the sha256 is computed and is the key).
+    /// A cached file whose sha256 is in `hashes` costs no request. `progress` gets byte counts as they arrive.
+    ///
+    /// # Errors
+    /// When it can't be fetched, or no hash matches (nothing is kept then).
+    pub async fn download(
+        &self,
+        url: &str,
+        filename: &str,
+        hashes: &[Hash],
+        progress: &(dyn Fn(u64) + Send + Sync),
+    ) -> Result<PathBuf, IndexError> {
+        if let Some(path) = self.cached_archive(filename, hashes) {
+            return Ok(path);
+        }
+        let address = source::parse(url)?;
+        let key = (url.to_owned(), filename.to_owned(), hashes.to_vec());
+        let make = || Box::pin(download::fetch(self, &address, filename, hashes, progress));
+        let result = self.inner.downloads.get(key.clone(), make).await;
+        // Held only while it is on its way: the file is on disk now, or may be tried again.
+        self.inner.downloads.forget(&key);
+        result
+    }
+
+    /// The cached archive with one of these sha256 (or another hash under which it was fetched), if there is one.
+    #[must_use]
+    pub fn cached_archive(&self, filename: &str, hashes: &[Hash]) -> Option<PathBuf> {
+        download::cached(self.cache(), filename, hashes)
+    }
+
+    /// The address of a file, if a page or release that lists it with this hash lies in the cache, however old.
+    /// Reads small files; asks nobody.
+    #[must_use]
+    pub fn known_url(&self, source: &Source, filename: &str, hash: &Hash) -> Option<String> {
+        let origin = self.origin(source).ok()?;
+        let spelling = filename::Spelling::of(filename).or(filename::Spelling::of_tgz(filename))?;
+        let name = PackageName::new(spelling.name);
+        let version = spelling.parse_version()?;
+        release::known_address(self.cache(), &origin, &name, &version, filename, hash).or_else(
+            || {
+                let page = page::read_cached(self.cache(), &origin, &name)?;
+                let mut files = page.files.into_iter();
+                files
+                    .find(|file| file.filename == filename && file.hashes.contains(hash))
+                    .map(|file| file.url)
+            },
+        )
+    }
+
+    pub(crate) fn http(&self) -> &Http {
+        &self.inner.http
+    }
+
+    fn builder(&self) -> Option<Arc<dyn Builder>> {
+        self.inner.builder.clone()
+    }
+
+    fn forms(&self) -> &page::Forms {
+        &self.inner.forms
+    }
+
+    fn served(&self) -> &Served {
+        &self.inner.served
+    }
+
+    fn rangeless(&self) -> &Rangeless {
+        &self.inner.rangeless
+    }
+}
+
+/// How often hosts had a `.metadata` file that they did not announce: (missing, there).
+#[derive(Default)]
+struct Served(Mutex<FxHashMap<String, (u32, u32)>>);
+
+impl Served {
+    fn count(&self, host: &str, is_there: bool) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (missing, there) = counts.entry(host.to_owned()).or_default();
+        *(if is_there { there } else { missing }) += 1;
+    }
+
+    fn is_hopeless(&self, host: &str, enough: u32) -> bool {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.get(host);
+        count.is_some_and(|&(missing, there)| there == 0 && missing >= enough)
+    }
+}
+
+/// Hosts that do not answer range requests.
+#[derive(Default)]
+struct Rangeless(Mutex<FxHashSet<String>>);
+
+impl Rangeless {
+    fn contains(&self, host: &str) -> bool {
+        let hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.contains(host)
+    }
+
+    fn add(&self, host: String) {
+        let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.insert(host);
+    }
+}
