@@ -1,0 +1,311 @@
+//! From what a release requires to what counts in one run.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use rustc_hash::FxHashSet;
+
+use crate::constraint::Constraint;
+use crate::marker::{Marker, MarkerEnvironment};
+use crate::name::{ExtraName, PackageName};
+use crate::requirement::{Origin, Requirement};
+
+use super::SolveError;
+use super::node::Node;
+use super::overrides::{Duplicates, Overridden, Overrides, Run, distinct};
+use super::package::Package;
+use super::shared::Shared;
+use super::world::World;
+
+/// How a package was reached when it is decided.
+#[derive(Clone, Debug)]
+pub(crate) struct Reached {
+    /// The union of the markers of all ways to it, along the ways.
+    pub(crate) transitive: Marker,
+    /// The union of the markers of the last steps of these ways.
+    pub(crate) marker: Marker,
+    /// The pythons that the first way's last step admits.
+    pub(crate) python: Constraint,
+    /// The source that the first way names.
+    pub(crate) source: Option<String>,
+}
+
+impl Reached {
+    pub(crate) fn anywhere() -> Self {
+        Self {
+            transitive: Marker::any(),
+            marker: Marker::any(),
+            python: Constraint::any(),
+            source: None,
+        }
+    }
+}
+
+/// Why completing a package stops the run.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The run has to be split into these.
+    Split(Vec<Overrides>),
+    Failed(SolveError),
+}
+
+impl From<SolveError> for Stop {
+    fn from(error: SolveError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// A requirement that counts, and the marker along the way through it.
+#[derive(Clone, Debug)]
+pub(crate) struct Edge {
+    pub(crate) to: Node,
+    pub(crate) requirement: Shared,
+    along: Option<Marker>,
+}
+
+/// Which of a package's requirements are switched on by extras.
+struct Asked {
+    extras: FxHashSet<ExtraName>,
+    names: FxHashSet<PackageName>,
+}
+
+/// Completes releases for one run.
+pub(crate) struct Completer<'a> {
+    pub(crate) world: &'a World<'a>,
+    pub(crate) run: &'a Run,
+    /// Set when resolving for one environment alone.
+    pub(crate) environment: Option<&'a MarkerEnvironment>,
+    /// Names and origins of direct packages that the lock already knows.
+    pub(crate) locked_direct: &'a dyn Fn(&Requirement) -> Option<Arc<Package>>,
+}
+
+impl Completer<'_> {
+    /// The root's requirements that count in this run.
+    pub(crate) fn root(&self, name: &str, requirements: &[Shared]) -> Result<Vec<Edge>, Stop> {
+        let mut kept = Vec::new();
+        for requirement in requirements {
+            if self.applies(&requirement.get()) {
+                kept.push(self.with_root_extras(requirement));
+            }
+        }
+        let overridden = Overridden::Package(Node::Root, root_release(), None);
+        let kept = self.finish(name, &overridden, kept, None)?;
+        Ok(kept.into_iter().map(Edge::new).collect())
+    }
+
+    /// A package's requirements that count in this run, with those of the extras asked for.
+    pub(crate) fn package(
+        &self,
+        node: &Node,
+        package: &Package,
+        reached: &Reached,
+    ) -> Result<Vec<Edge>, Stop> {
+        let extras = node.extras();
+        let mut requires = package.requirements.clone();
+        let asked = asked(package, extras, &mut requires);
+        let mut kept = Vec::new();
+        if !extras.is_empty() {
+            kept.push(Shared::new(base_requirement(package, reached)));
+        }
+        for requirement in requires {
+            let now = requirement.get();
+            let unasked = (now.optional && !asked.names.contains(&now.name))
+                || (!now.in_extras.is_empty()
+                    && !now
+                        .in_extras
+                        .iter()
+                        .any(|extra| asked.extras.contains(extra)));
+            if !unasked && self.applies(&now) {
+                kept.push(requirement);
+            }
+        }
+        let source = package.source.as_ref().map(|source| source.url.clone());
+        let overridden = Overridden::Package(node.clone(), package.release(), source);
+        let mut active: Vec<ExtraName> = asked.extras.into_iter().collect();
+        active.sort();
+        let title = format!("{node} ({})", package.version);
+        let kept = self.finish(&title, &overridden, kept, Some(&active))?;
+        Ok(self.along(reached, kept))
+    }
+
+    /// Poetry: neither pythons nor markers outside of this run's concern it.
+    fn applies(&self, requirement: &Requirement) -> bool {
+        self.run
+            .python
+            .allows_any(&self.world.python_of(requirement))
+            && self.run.admits(&requirement.marker)
+            && self
+                .environment
+                .is_none_or(|environment| requirement.marker.holds(Some(environment), None))
+    }
+
+    /// Poetry: the root's extras stay visible in markers, so that extras that shut each other out can be told apart.
+    fn with_root_extras(&self, requirement: &Shared) -> Shared {
+        let now = requirement.get();
+        if now.in_extras.is_empty() || self.environment.is_some() {
+            return requirement.clone();
+        }
+        let mut marked = Requirement::clone(&now);
+        let marker = marked.marker.intersect(&extras_marker(&now.in_extras));
+        marked.set_marker(marker);
+        Shared::new(marked)
+    }
+
+    /// Reads direct requirements, applies the run's overrides and sorts out duplicates.
+    fn finish(
+        &self,
+        title: &str,
+        package: &Overridden,
+        requirements: Vec<Shared>,
+        active_extras: Option<&[ExtraName]>,
+    ) -> Result<Vec<Shared>, Stop> {
+        let requirements = requirements
+            .into_iter()
+            .map(|r| self.pinned(r))
+            .collect::<Result<Vec<_>, _>>()?;
+        let requirements = self.run.apply(package, requirements);
+        let mut by_name: IndexMap<PackageName, Vec<Shared>> = IndexMap::new();
+        for requirement in requirements {
+            by_name
+                .entry(requirement.get().name.clone())
+                .or_default()
+                .push(requirement);
+        }
+        let mut kept = Vec::new();
+        for duplicates in by_name.into_values() {
+            if duplicates.len() == 1 {
+                kept.extend(duplicates);
+                continue;
+            }
+            match distinct(self.run, self.world, title, &duplicates, active_extras)? {
+                Duplicates::Keep(requirements) => kept.extend(requirements),
+                Duplicates::Split(alternatives) => {
+                    return Err(Stop::Split(self.run.split(package, &alternatives)));
+                }
+            }
+        }
+        // Twice, as Poetry does when it turns them into incompatibilities.
+        Ok(self.run.apply(package, kept))
+    }
+
+    /// A direct requirement admits just the version found at its origin.
+    fn pinned(&self, requirement: Shared) -> Result<Shared, SolveError> {
+        let now = requirement.get();
+        if !now.origin.is_direct() || (self.locked_direct)(&now).is_some() {
+            return Ok(requirement);
+        }
+        let package = self.world.direct(&now)?;
+        let pinned = Constraint::Version(package.version.clone());
+        if now.constraint == pinned {
+            return Ok(requirement);
+        }
+        Ok(Shared::new(now.with_constraint(pinned)))
+    }
+
+    /// Drops what can't apply along the ways that lead to this package.
+    fn along(&self, reached: &Reached, requirements: Vec<Shared>) -> Vec<Edge> {
+        let transitive = reached.transitive.without_extras();
+        let mut edges = Vec::with_capacity(requirements.len());
+        for requirement in requirements {
+            let now = requirement.get();
+            let mut along = None;
+            if !transitive.is_any() {
+                let both = transitive.intersect(&now.marker.without_extras());
+                if both.is_empty() {
+                    continue;
+                }
+                along = Some(both);
+            }
+            let elsewhere = !reached.python.is_any()
+                && (self.world.python_of(&now).intersect(&reached.python)).is_empty();
+            if !elsewhere {
+                edges.push(Edge {
+                    along,
+                    ..Edge::new(requirement)
+                });
+            }
+        }
+        edges
+    }
+}
+
+impl Edge {
+    fn new(requirement: Shared) -> Self {
+        Self {
+            to: Node::of(&requirement.get()),
+            requirement,
+            along: None,
+        }
+    }
+
+    /// The marker along the way through it.
+    ///
+    /// Poetry: as long as all ways to the package are unconditional, it is the requirement's own.
+    pub(crate) fn transitive(&self) -> Marker {
+        self.along
+            .clone()
+            .unwrap_or_else(|| self.requirement.get().marker.clone())
+    }
+}
+
+/// `foo[a]` requires `foo` at its own version, from its own source, under the markers it was required with.
+fn base_requirement(package: &Package, reached: &Reached) -> Requirement {
+    let mut base = Requirement::new(
+        package.name.as_str(),
+        Constraint::Version(package.version.clone()),
+    );
+    base.origin = match &package.source {
+        Some(source) if package.is_direct() => source.to_origin(package.develop),
+        _ => Origin::Index {
+            source: reached.source.clone(),
+        },
+    };
+    base.set_marker(reached.marker.clone());
+    base
+}
+
+/// Which extras are asked for, following a package's extras that name the package itself.
+fn asked(package: &Package, extras: &[ExtraName], requires: &mut Vec<Shared>) -> Asked {
+    let mut asked = Asked {
+        extras: FxHashSet::default(),
+        names: FxHashSet::default(),
+    };
+    let listed: FxHashSet<ExtraName> = requires
+        .iter()
+        .flat_map(|requirement| requirement.get().in_extras.clone())
+        .collect();
+    let mut stack: Vec<ExtraName> = extras.to_vec();
+    while let Some(extra) = stack.pop() {
+        if !asked.extras.insert(extra.clone()) {
+            continue;
+        }
+        for requirement in package.extras.get(&extra).into_iter().flatten() {
+            let now = requirement.get();
+            if now.name == package.name {
+                stack.extend(now.extras.iter().cloned());
+                continue;
+            }
+            asked.names.insert(now.name.clone());
+            // Poetry: a direct package read from the lock lists only the extras used then.
+            if package.is_direct() && !listed.contains(&extra) {
+                requires.push(requirement.clone());
+            }
+        }
+    }
+    asked
+}
+
+/// `extra == "a" or extra == "b"`.
+pub(crate) fn extras_marker(extras: &[ExtraName]) -> Marker {
+    let text: Vec<String> = extras
+        .iter()
+        .map(|extra| format!("extra == \"{extra}\""))
+        .collect();
+    Marker::parse(&text.join(" or ")).unwrap_or_else(|_| Marker::any())
+}
+
+/// The root's only release.
+pub(crate) fn root_release() -> super::node::Release {
+    let version = "0".parse().expect("0 is a version");
+    super::node::Release::new(version, super::node::INDEX)
+}

@@ -1,0 +1,189 @@
+//! The packages of the old lock, as the solver prefers them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use pubgrub::VersionSet;
+use rustc_hash::FxHashMap;
+
+use crate::dist::{Priority, Source};
+use crate::lock::{LockedPackage, Lockfile, SourceKind};
+use crate::name::PackageName;
+use crate::path::resolve;
+use crate::requirement::{Origin, Requirement};
+use crate::version::Version;
+
+use super::node::{INDEX, OriginId, Releases};
+use super::package::Package;
+use super::shared::Shared;
+use super::world::origin_key;
+
+/// Ids of locked direct origins start here, so that they never meet those of origins that were read anew.
+const FIRST_LOCKED_ORIGIN: OriginId = 1 << 30;
+
+/// Locked packages by name, newest first.
+#[derive(Default)]
+pub(crate) struct Locked {
+    by_name: FxHashMap<PackageName, Vec<Arc<Package>>>,
+    explicit: Vec<String>,
+    /// Poetry: sources that the root's requirements name, which locked packages get back.
+    named: FxHashMap<PackageName, String>,
+}
+
+impl Locked {
+    pub(crate) fn new(lockfile: &Lockfile, folder: &Path, sources: &[Source]) -> Self {
+        let mut locked = Self {
+            explicit: sources
+                .iter()
+                .filter(|source| source.priority == Priority::Explicit)
+                .map(|source| source.name.to_lowercase())
+                .collect(),
+            ..Self::default()
+        };
+        for (id, package) in (FIRST_LOCKED_ORIGIN..).zip(&lockfile.packages) {
+            let package = Arc::new(as_package(package, folder, id));
+            locked
+                .by_name
+                .entry(package.name.clone())
+                .or_default()
+                .push(package);
+        }
+        for packages in locked.by_name.values_mut() {
+            packages.sort_by(|a, b| b.version.cmp(&a.version));
+        }
+        locked
+    }
+
+    pub(crate) fn name_sources(&mut self, requirements: &[Shared]) {
+        for requirement in requirements {
+            let requirement = requirement.get();
+            if let Origin::Index {
+                source: Some(source),
+            } = &requirement.origin
+            {
+                self.named.insert(requirement.name.clone(), source.clone());
+            }
+        }
+    }
+
+    pub(crate) fn packages(&self) -> impl Iterator<Item = &Arc<Package>> {
+        self.by_name.values().flatten()
+    }
+
+    /// The newest locked release that a requirement accepts within a set of releases.
+    pub(crate) fn fitting(&self, speaker: &Requirement, wanted: &Releases) -> Option<Arc<Package>> {
+        let packages = self.by_name.get(&speaker.name)?;
+        packages
+            .iter()
+            .find(|package| {
+                let origin = self.same_direct(speaker).map(|same| same.origin);
+                wanted.contains(&package.release())
+                    && package.satisfies(
+                        &Requirement {
+                            constraint: crate::constraint::Constraint::any(),
+                            ..speaker.clone()
+                        },
+                        origin,
+                    )
+                    && self.is_reusable(package, speaker)
+            })
+            .cloned()
+    }
+
+    /// Poetry: a package from an explicit source is reused only where that source is named.
+    fn is_reusable(&self, package: &Package, speaker: &Requirement) -> bool {
+        if self.named.contains_key(&speaker.name)
+            || !matches!(&speaker.origin, Origin::Index { source: None })
+        {
+            return true;
+        }
+        let source = package
+            .source
+            .as_ref()
+            .and_then(|source| source.reference.as_ref());
+        source.is_none_or(|source| {
+            package.is_direct() || !self.explicit.contains(&source.to_lowercase())
+        })
+    }
+
+    /// The locked package of just this path, URL or commit. Directories are always read anew.
+    pub(crate) fn same_direct(&self, requirement: &Requirement) -> Option<Arc<Package>> {
+        if !requirement.origin.is_direct() || matches!(requirement.origin, Origin::Directory { .. })
+        {
+            return None;
+        }
+        let key = origin_key(&requirement.origin);
+        self.by_name
+            .get(&requirement.name)?
+            .iter()
+            .find(|package| {
+                let source = package.source.as_ref();
+                source.is_some_and(|source| origin_key(&source.to_origin(package.develop)) == key)
+            })
+            .cloned()
+    }
+
+    pub(crate) fn by_origin(&self, origin: OriginId) -> Option<Arc<Package>> {
+        self.packages()
+            .find(|package| package.origin == origin)
+            .cloned()
+    }
+
+    /// The source that a locked release came from, if the project names it.
+    pub(crate) fn source_of(&self, name: &PackageName, version: &Version) -> Option<String> {
+        if let Some(named) = self.named.get(name) {
+            return Some(named.clone());
+        }
+        let package = self
+            .by_name
+            .get(name)?
+            .iter()
+            .find(|package| package.version == *version)?;
+        let source = package.source.as_ref()?;
+        (source.kind == SourceKind::Legacy)
+            .then(|| source.reference.clone())
+            .flatten()
+    }
+}
+
+fn as_package(locked: &LockedPackage, folder: &Path, id: OriginId) -> Package {
+    let mut source = locked.source.clone();
+    let mut origin = INDEX;
+    if let Some(source) = &mut source
+        && source.kind != SourceKind::Legacy
+    {
+        origin = id;
+        if matches!(source.kind, SourceKind::Directory | SourceKind::File) {
+            source.url = resolve(&folder.join(&source.url))
+                .to_string_lossy()
+                .into_owned();
+        }
+    }
+    let requirements: Vec<Shared> = locked
+        .requirements
+        .iter()
+        .cloned()
+        .map(Shared::new)
+        .collect();
+    let parse = |text: &String| Requirement::parse(text, None).ok().map(Shared::new);
+    Package {
+        name: locked.name.clone(),
+        pretty_name: locked.pretty_name.clone(),
+        version: locked.version.clone(),
+        origin,
+        description: locked.description.clone(),
+        python_versions: locked.python_versions.clone(),
+        python: crate::constraint::Constraint::parse_marker_version(&locked.python_versions)
+            .unwrap_or_else(|_| crate::constraint::Constraint::any()),
+        requirements,
+        extras: locked
+            .extras
+            .iter()
+            .map(|(extra, texts)| (extra.clone(), texts.iter().filter_map(parse).collect()))
+            .collect(),
+        files: locked.files.clone(),
+        develop: locked.develop,
+        source,
+        yanked: None,
+    }
+}

@@ -1,0 +1,264 @@
+//! Resolution: what to lock for a project.
+//!
+//! # How a lock comes about
+//!
+//! [`resolve`] solves with pubgrub. pubgrub asks a `provider` three things: what to decide next, which release,
+//! and what that release requires. What it requires is worked out by `complete`: extras that nobody asked for,
+//! pythons and markers outside of the project's are left out.
+//!
+//! PubGrub knows no markers. Where one package requires a name twice under different markers, the resolution is
+//! *split* into several runs (`overrides`), each with one of the alternatives, and the solutions are
+//! merged (`merge`). Within a run, `graph` works out which groups need each package, and under which markers.
+//!
+//! The solver is synchronous; `world` gathers pages and metadata ahead of it on the runtime.
+//!
+//! Everything that shows in a lock file follows Poetry's order of steps, because the text of a marker depends on
+//! the order in which it was put together.
+
+mod complete;
+mod explain;
+mod graph;
+mod locked;
+mod merge;
+mod node;
+mod overrides;
+mod package;
+mod provider;
+mod shared;
+mod world;
+
+use std::path::PathBuf;
+
+use pubgrub::PubGrubError;
+
+use crate::index::Index;
+use crate::lock::Lockfile;
+use crate::marker::MarkerEnvironment;
+use crate::name::PackageName;
+use crate::project::{Project, ProjectError};
+use crate::resolution::Resolution;
+use crate::version::Version;
+
+use complete::root_release;
+pub(crate) use graph::{Solution, Solved};
+use locked::Locked;
+use node::Node;
+use overrides::{Overrides, Run};
+use provider::{Halt, Provider, Task};
+use shared::Shared;
+use world::World;
+
+/// What a resolution should do with an old lock.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// Packages to take the latest version of, although they are locked.
+    pub use_latest: Vec<PackageName>,
+    /// Resolve for this environment alone (isolated builds), not for all that the project supports.
+    pub environment: Option<MarkerEnvironment>,
+}
+
+/// Called as a resolution goes on. `()` is silent.
+pub trait Reporter: Send + Sync {
+    /// A package was looked into at this version.
+    fn decided(&self, _package: &PackageName, _version: &Version) {}
+    /// Something the user should know, one line (yanked picks, skipped requirements).
+    fn warning(&self, _text: &str) {}
+}
+
+impl Reporter for () {}
+
+/// Why there is no resolution.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SolveError {
+    /// The explanation, in Poetry's wording, ready to print.
+    #[error("{0}")]
+    Unsolvable(String),
+    /// The index failed.
+    #[error(transparent)]
+    Index(#[from] crate::index::IndexError),
+    /// A library in the repository can't be read.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    /// A file can't be read.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// A path requirement leads nowhere.
+    #[error("Path {} for {name} does not exist", path.display())]
+    MissingPath {
+        /// The requirement's name as written.
+        name: String,
+        /// Where it leads.
+        path: PathBuf,
+    },
+    /// A direct requirement leads to another package than its name says.
+    #[error("The dependency name for {wanted} does not match the actual package's name: {found}")]
+    WrongName {
+        /// The requirement's name.
+        wanted: PackageName,
+        /// The name found there.
+        found: PackageName,
+    },
+    /// A project or archive without a readable version.
+    #[error("Unable to retrieve the package version for {} (found `{version}`)", folder.display())]
+    BadVersion {
+        /// Its folder or address.
+        folder: PathBuf,
+        /// What stands there.
+        version: String,
+    },
+    /// Requires-Python that can't be read.
+    #[error("Invalid python versions '{text}' on {name} ({version})")]
+    BadPython {
+        /// The text.
+        text: String,
+        /// The package.
+        name: PackageName,
+        /// Its version.
+        version: Version,
+    },
+    /// A locked or announced version that its source no longer has.
+    #[error("Package {name} ({version}) not found.")]
+    Vanished {
+        /// The package.
+        name: PackageName,
+        /// The version.
+        version: Version,
+    },
+    /// Requirements of one package that apply together and contradict one another.
+    #[error("Incompatible constraints in requirements of {package}:\n{}", requirements.join("\n"))]
+    Incompatible {
+        /// The package with its version.
+        package: String,
+        /// Its clashing requirements.
+        requirements: Vec<String>,
+    },
+    /// The project requires itself.
+    #[error("Package '{0}' is listed as a dependency of itself.")]
+    SelfDependency(PackageName),
+    /// Git requirements can't be locked yet.
+    #[error("the git dependency on {url} can't be locked yet")]
+    Git {
+        /// The repository.
+        url: String,
+    },
+}
+
+/// Resolves a project and returns the lock file to write. Blocks; call it outside of the runtime's own
+/// threads (or in `spawn_blocking`).
+///
+/// `previous` is the lock to stay close to: versions locked there are kept while they fit, but for
+/// `request.use_latest`.
+///
+/// # Errors
+/// When the requirements can't be satisfied, or metadata can't be had.
+pub fn resolve(
+    project: &Project,
+    previous: Option<&Lockfile>,
+    request: &Request,
+    index: &Index,
+    runtime: &tokio::runtime::Handle,
+    reporter: &dyn Reporter,
+) -> Result<Lockfile, SolveError> {
+    let requirements: Vec<Shared> = project.requirements().cloned().map(Shared::new).collect();
+    if let Some(own) = project.package_name()
+        && requirements
+            .iter()
+            .any(|requirement| requirement.get().name == own)
+    {
+        return Err(SolveError::SelfDependency(own));
+    }
+    let mut locked = previous
+        .map(|lockfile| Locked::new(lockfile, &project.root, &project.all_sources()))
+        .unwrap_or_default();
+    locked.name_sources(&requirements);
+    let world = World::new(project, &locked, index, runtime, reporter);
+    ask_ahead(&world, &locked, &requirements, request);
+    let task = Task {
+        title: project.title(),
+        version: project.version.clone().unwrap_or_else(|| "0".to_owned()),
+        requirements,
+        world: &world,
+        locked: &locked,
+        use_latest: request.use_latest.iter().cloned().collect(),
+        environment: request.environment.as_ref(),
+    };
+    let mut solution = solve(&task, Overrides::default(), &project.python_constraint)?;
+    for solved in solution.values_mut() {
+        for marker in solved.markers.values_mut() {
+            *marker = marker.reduce_by_python_constraint(&project.python_constraint);
+        }
+        if let Some(reason) = &solved.package.yanked {
+            reporter.warning(&yanked_warning(&solved.package, reason));
+        }
+    }
+    Ok(Resolution { solution }.into_lockfile(project))
+}
+
+/// Asks for all that is sure to be needed, before the solver starts.
+fn ask_ahead(world: &World<'_>, locked: &Locked, requirements: &[Shared], request: &Request) {
+    for package in locked.packages() {
+        if package.is_direct() || request.use_latest.contains(&package.name) {
+            continue;
+        }
+        if let Some(place) = world.place_of(package.source.as_ref()) {
+            world.want_release(&package.name, &package.version, place);
+        }
+    }
+    for requirement in requirements {
+        world.want(&requirement.get());
+    }
+}
+
+/// Solves one run, and the runs it has to be split into.
+fn solve(
+    task: &Task<'_>,
+    overrides: Overrides,
+    python: &crate::constraint::Constraint,
+) -> Result<Solution, SolveError> {
+    let run = Run::new(overrides, python);
+    let provider = Provider::new(task, &run);
+    let halt = match pubgrub::resolve(&provider, Node::Root, root_release()) {
+        Ok(_) => {
+            return Ok(graph::aggregate(
+                &task.requirements,
+                &provider.decided(),
+                task.world,
+            ));
+        }
+        Err(PubGrubError::NoSolution(tree)) => {
+            match explain::marker_split(&tree, &provider, &run) {
+                Some(split) => Halt::Split(split),
+                None => {
+                    return Err(SolveError::Unsolvable(explain::explain(&tree, task, &run)));
+                }
+            }
+        }
+        Err(PubGrubError::ErrorRetrievingDependencies { source, .. })
+        | Err(PubGrubError::ErrorChoosingVersion { source, .. })
+        | Err(PubGrubError::ErrorInShouldCancel(source)) => source,
+    };
+    match halt {
+        Halt::Failed(error) => Err(error),
+        Halt::Split(runs) => {
+            // Poetry: one after the other, because a run may change requirements in place (see `shared`).
+            let mut solved = Vec::with_capacity(runs.len());
+            for overrides in runs {
+                let solution = solve(task, overrides.clone(), python)?;
+                solved.push((overrides, solution));
+            }
+            Ok(merge::merge(solved, python))
+        }
+    }
+}
+
+fn yanked_warning(package: &package::Package, reason: &str) -> String {
+    let mut text = format!(
+        "The locked version {} for {} is a yanked version.",
+        package.version, package.pretty_name
+    );
+    if !reason.is_empty() {
+        text.push_str(&format!(" Reason for being yanked: {reason}"));
+    }
+    text
+}

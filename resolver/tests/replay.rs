@@ -1,0 +1,336 @@
+//! Replays recorded resolutions of Poetry 2.5.1, without a network, and compares the lock files.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests may fail loudly; clippy only excuses the tests themselves"
+)]
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use resolver::cache::Cache;
+use resolver::dist::{Hash, HashedFile};
+use resolver::index::{FileKind, Index, IndexFile, Page, Recording, Release};
+use resolver::lock::Lockfile;
+use resolver::metadata::Metadata;
+use resolver::name::PackageName;
+use resolver::project::Project;
+use resolver::solver::{Request, SolveError, resolve};
+use resolver::version::Version;
+use serde_json::Value;
+
+/// Scenarios in which our answer is not Poetry's, and why. All are sound locks.
+const DIFFERENT: &[(&str, &str)] = &[
+    (
+        "mk-extras-overlap",
+        "Poetry gives `foo` too narrow a marker: it is needed everywhere",
+    ),
+    ("plain-0062", ORDER),
+    ("plain-0210", ORDER),
+    ("plain-0354", ORDER),
+    ("plain-0369", ORDER),
+    ("random-0026", ORDER),
+    ("random-0062", ORDER),
+];
+
+/// pubgrub steps back from conflicts in another order than Poetry, and so comes to another solution first.
+const ORDER: &str = "another solution, reached after many conflicts in another order";
+
+/// Scenarios of `add` that end before anything is resolved with an edited project.
+const UNEDITED: &[&str] = &["lk-add-conflict", "lk-add-existing"];
+
+fn vectors() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors")
+}
+
+struct Entry {
+    source: String,
+    name: String,
+    version: String,
+    requires_dist: Vec<String>,
+    requires_python: Option<String>,
+    yanked: bool,
+}
+
+fn recording(entries: &[Entry]) -> Recording {
+    let mut recording = Recording::default();
+    let mut pages: BTreeMap<(String, PackageName), Page> = BTreeMap::new();
+    for entry in entries {
+        let Ok(version) = entry.version.parse::<Version>() else {
+            continue;
+        };
+        let name = PackageName::new(&entry.name);
+        let spelling = name.as_str().replace('-', "_");
+        let filename = format!("{spelling}-{version}-py3-none-any.whl");
+        let yanked = entry.yanked.then(String::new);
+        let hash = Hash::of_bytes(filename.as_bytes());
+        let page = pages
+            .entry((entry.source.clone(), name.clone()))
+            .or_default();
+        page.files.push(IndexFile {
+            filename: filename.clone(),
+            url: format!("https://files.invalid/{filename}"),
+            version: version.clone(),
+            kind: FileKind::Wheel,
+            hashes: vec![hash.clone()],
+            requires_python: entry.requires_python.clone(),
+            yanked: yanked.clone(),
+            core_metadata: None,
+            size: None,
+            upload_time: None,
+        });
+        let metadata = Metadata {
+            name: entry.name.clone(),
+            version: version.to_string(),
+            requires_python: entry.requires_python.clone(),
+            requires_dist: entry.requires_dist.clone(),
+            ..Metadata::default()
+        };
+        let release = Release {
+            metadata,
+            files: vec![HashedFile {
+                file: filename,
+                hash,
+            }],
+            yanked,
+        };
+        recording.release(&entry.source, name, version, release);
+    }
+    for ((source, name), page) in pages {
+        recording.page(&source, name, page);
+    }
+    recording
+}
+
+fn text(value: &Value, key: &str) -> Option<String> {
+    value.get(key)?.as_str().map(str::to_owned)
+}
+
+fn texts(value: &Value, key: &str) -> Vec<String> {
+    let list = value
+        .get(key)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    list.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+fn scenario_entry(value: &Value) -> Entry {
+    Entry {
+        source: text(value, "source").unwrap_or_else(|| "PyPI".to_owned()),
+        name: text(value, "name").unwrap(),
+        version: text(value, "version").unwrap(),
+        requires_dist: texts(value, "requires_dist"),
+        requires_python: text(value, "requires_python"),
+        yanked: value
+            .get("yanked")
+            .is_some_and(|y| !matches!(y, Value::Null | Value::Bool(false))),
+    }
+}
+
+fn solve(
+    folder: &Path,
+    entries: &[Entry],
+    previous: Option<&Lockfile>,
+    request: &Request,
+) -> Result<String, String> {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let project = Project::read(folder).map_err(|e| e.to_string())?;
+    let index = Index::replay(recording(entries), Cache::new(folder.join("cache"))).unwrap();
+    let lockfile = resolve(&project, previous, request, &index, runtime.handle(), &())
+        .map_err(|error: SolveError| error.to_string())?;
+    Ok(lockfile.to_text(folder))
+}
+
+/// The lock that `args` makes of a scenario, or the error.
+fn play(scenario: &Value) -> Result<String, String> {
+    let root = tempfile::tempdir().unwrap();
+    let root = std::fs::canonicalize(root.path())
+        .map(|path| (path, root))
+        .unwrap();
+    let place = |t: &str| t.replace("<WORKDIR>", &root.0.to_string_lossy());
+    let folder = root
+        .0
+        .join(text(scenario, "project_dir").unwrap_or_default());
+    std::fs::create_dir_all(&folder).unwrap();
+    for (path, content) in scenario
+        .get("files")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+    {
+        let path = root.0.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, place(content.as_str().unwrap())).unwrap();
+    }
+    let command = texts(scenario, "command");
+    let edited = text(scenario, "expected_pyproject").filter(|_| command[0] == "add");
+    let pyproject = edited.or_else(|| text(scenario, "pyproject")).unwrap();
+    std::fs::write(folder.join("pyproject.toml"), place(&pyproject)).unwrap();
+    let previous = text(scenario, "existing_lock")
+        .map(|lock| Lockfile::parse(&place(&lock), &folder).unwrap());
+    let names = || command[1..].iter().filter(|word| !word.starts_with('-'));
+    let mut request = Request::default();
+    let locked = |kind: Option<resolver::lock::SourceKind>| {
+        let packages = previous.iter().flat_map(|lock| &lock.packages);
+        packages
+            .filter(|p| kind.is_none() || p.source.as_ref().map(|s| s.kind) == kind)
+            .map(|p| p.name.clone())
+            .collect::<Vec<_>>()
+    };
+    match command[0].as_str() {
+        "lock" => request.use_latest = locked(Some(resolver::lock::SourceKind::Directory)),
+        "update" if names().next().is_none() => request.use_latest = locked(None),
+        _ => {
+            request.use_latest = names()
+                .map(|word| PackageName::new(word.split('@').next().unwrap()))
+                .collect();
+        }
+    }
+    let previous = previous.filter(|_| !command.iter().any(|word| word == "--regenerate"));
+    let entries: Vec<Entry> = scenario["index"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(scenario_entry)
+        .collect();
+    solve(&folder, &entries, previous.as_ref(), &request)
+        .map(|text| text.replace(&*root.0.to_string_lossy(), "<WORKDIR>"))
+        .map_err(|text| text.replace(&*root.0.to_string_lossy(), "<WORKDIR>"))
+}
+
+#[test]
+fn scenarios() {
+    let only = option_env!("SCENARIO");
+    let mut failed = Vec::new();
+    let mut files: Vec<_> = std::fs::read_dir(vectors().join("scenarios"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    for file in files {
+        let name = file.file_stem().unwrap().to_string_lossy().into_owned();
+        if only.is_some_and(|only| only != name) || UNEDITED.contains(&name.as_str()) {
+            continue;
+        }
+        let scenario: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        let failing = scenario["expected_exit"] != 0;
+        let got = play(&scenario);
+        let same = match &got {
+            Ok(lock) => !failing && Some(lock.as_str()) == scenario["expected_lock"].as_str(),
+            Err(_) => failing,
+        };
+        let known = DIFFERENT.iter().any(|(known, _)| *known == name);
+        if same == known {
+            let expected = if failing {
+                &scenario["expected_error"]
+            } else {
+                &scenario["expected_lock"]
+            };
+            let expected = expected.as_str().unwrap_or_default();
+            let got = got.unwrap_or_else(|error| format!("error: {error}"));
+            failed.push(format!(
+                "== {name}: {}\n{}",
+                scenario["why"],
+                difference(expected, &got)
+            ));
+        }
+    }
+    assert!(
+        failed.is_empty(),
+        "{} scenarios differ\n{}",
+        failed.len(),
+        failed.join("\n")
+    );
+}
+
+/// The lines that one text has and the other has not.
+fn difference(expected: &str, got: &str) -> String {
+    let lines = |from: &str, other: &str, sign: &str| -> String {
+        let other: Vec<&str> = other.lines().collect();
+        let missing = from.lines().filter(|line| !other.contains(line)).take(20);
+        missing.map(|line| format!("{sign} {line}\n")).collect()
+    };
+    lines(expected, got, "-") + &lines(got, expected, "+")
+}
+
+fn corpus_entries(folder: &Path) -> Vec<Entry> {
+    let file = std::fs::File::open(folder.join("index.json.gz")).unwrap();
+    let mut json = String::new();
+    flate2::read::GzDecoder::new(file)
+        .read_to_string(&mut json)
+        .unwrap();
+    let index: Value = serde_json::from_str(&json).unwrap();
+    let mut entries = Vec::new();
+    for (name, versions) in index["versions"].as_object().unwrap() {
+        for version in versions.as_array().unwrap() {
+            let number = version[0].as_str().unwrap();
+            let release = &index["releases"][name][number];
+            entries.push(Entry {
+                source: "PyPI".to_owned(),
+                name: name.clone(),
+                version: number.to_owned(),
+                requires_dist: texts(release, "requires_dist"),
+                requires_python: text(release, "requires_python"),
+                yanked: version[1].as_bool().unwrap(),
+            });
+        }
+    }
+    entries
+}
+
+/// A lock without what the recording does not hold: descriptions and files. The expected locks are without them too.
+fn without_files(lock: &str) -> String {
+    let mut kept = String::new();
+    let mut inside = false;
+    for line in lock.lines() {
+        inside |= line.starts_with("files = [");
+        if !inside && !line.starts_with("description = ") {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+        inside &= !line.ends_with(']');
+    }
+    kept
+}
+
+#[test]
+fn corpus() {
+    let mut failed = Vec::new();
+    let mut folders: Vec<_> = std::fs::read_dir(vectors().join("corpus"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    folders.sort();
+    for folder in folders {
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        if option_env!("SCENARIO").is_some_and(|only| only != name) {
+            continue;
+        }
+        let work = tempfile::tempdir().unwrap();
+        std::fs::copy(
+            folder.join("pyproject.toml"),
+            work.path().join("pyproject.toml"),
+        )
+        .unwrap();
+        let got = solve(
+            work.path(),
+            &corpus_entries(&folder),
+            None,
+            &Request::default(),
+        );
+        let got = got.unwrap_or_else(|error| format!("error: {error}"));
+        let expected = std::fs::read_to_string(folder.join("poetry.lock")).unwrap();
+        if expected != without_files(&got) {
+            let difference = difference(&expected, &without_files(&got));
+            failed.push(format!("== {name}\n{difference}"));
+        }
+    }
+    assert!(
+        failed.is_empty(),
+        "{} sets differ\n{}",
+        failed.len(),
+        failed.join("\n")
+    );
+}
