@@ -1,0 +1,174 @@
+//! `[build-system]`, and calls of a back end's hooks in a child process.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use toml::Table;
+
+use super::{BuildError, write_atomically};
+
+/// The program that runs in the build environment.
+const RUNNER: &str = include_str!("runner.py");
+
+/// When files of an archive were made, if nobody says otherwise: 2016-01-01, as in poetry-core's wheels.
+pub(crate) const SOURCE_DATE_EPOCH: i64 = 1_451_606_400;
+
+/// A back end and what it needs.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct BuildSystem {
+    pub(crate) requires: Vec<String>,
+    pub(crate) backend: String,
+    pub(crate) backend_path: Vec<String>,
+}
+
+impl BuildSystem {
+    /// Reads the build system of a source tree. A tree without one is setuptools' (PEP 517, PEP 518).
+    ///
+    /// # Errors
+    /// When pyproject.toml can't be read, or there is neither it nor setup.py nor setup.cfg.
+    pub(crate) fn read(source: &Path) -> Result<Self, BuildError> {
+        let file = source.join("pyproject.toml");
+        let Some(document) = read_toml(&file)? else {
+            if ["setup.py", "setup.cfg"]
+                .iter()
+                .any(|name| source.join(name).is_file())
+            {
+                return Ok(Self::default());
+            }
+            return Err(BuildError::NoProject {
+                path: source.to_owned(),
+            });
+        };
+        let Some(table) = document.get("build-system").and_then(toml::Value::as_table) else {
+            return Ok(Self::default());
+        };
+        let texts = |key: &str| -> Vec<String> {
+            table
+                .get(key)
+                .and_then(toml::Value::as_array)
+                .into_iter()
+                .flatten()
+                .filter_map(|value| Some(value.as_str()?.to_owned()))
+                .collect()
+        };
+        let backend = table.get("build-backend").and_then(toml::Value::as_str);
+        Ok(Self {
+            requires: texts("requires"),
+            backend: backend.map_or_else(|| Self::default().backend, str::to_owned),
+            backend_path: texts("backend-path"),
+        })
+    }
+}
+
+impl Default for BuildSystem {
+    fn default() -> Self {
+        Self {
+            requires: vec!["setuptools >= 40.8.0".to_owned()],
+            backend: "setuptools.build_meta:__legacy__".to_owned(),
+            backend_path: Vec::new(),
+        }
+    }
+}
+
+/// Parses a TOML file; `None` if it does not exist.
+fn read_toml(file: &Path) -> Result<Option<Table>, BuildError> {
+    let text = match fs_err::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    text.parse().map(Some).map_err(|source| BuildError::Toml {
+        path: file.to_owned(),
+        source: Box::new(source),
+    })
+}
+
+/// A back end, ready to be called.
+pub(crate) struct Backend<'a> {
+    pub(crate) system: &'a BuildSystem,
+    /// Python of the build environment.
+    pub(crate) python: PathBuf,
+    pub(crate) source: &'a Path,
+    pub(crate) source_date_epoch: Option<i64>,
+}
+
+impl Backend<'_> {
+    /// Calls a hook. `None` if the back end does not have it.
+    ///
+    /// # Errors
+    /// When it fails; the error holds all that it printed.
+    pub(crate) fn call(&self, hook: &str, arguments: &Value) -> Result<Option<Value>, BuildError> {
+        let folder = tempfile::Builder::new()
+            .prefix("mpoetry-build-")
+            .tempdir()?;
+        let file = |name: &str| folder.path().join(name);
+        let (runner, request, result) =
+            (file("runner.py"), file("request.json"), file("result.json"));
+        write_atomically(&runner, RUNNER.as_bytes(), 0o644)?;
+        let body = json!({
+            "backend": self.system.backend,
+            "backend_path": self.system.backend_path,
+            "hook": hook,
+            "arguments": arguments,
+            "flags": self.compiler_flags(),
+        });
+        write_atomically(&request, body.to_string().as_bytes(), 0o644)?;
+
+        let log = fs_err::File::create(file("output.log"))?;
+        let mut command = Command::new(&self.python);
+        command
+            .arg(&runner)
+            .arg(&request)
+            .arg(&result)
+            .current_dir(self.source)
+            .stdin(Stdio::null())
+            .stdout(log.file().try_clone()?)
+            .stderr(log.file().try_clone()?)
+            // What a back end makes shall depend on its sources only.
+            .env_remove("PYTHONPATH")
+            .env_remove("PYTHONHOME")
+            .env("PYTHONHASHSEED", "0")
+            .env("PYTHONUNBUFFERED", "1")
+            .env("LC_ALL", "C")
+            .env("TZ", "UTC")
+            .env(
+                "SOURCE_DATE_EPOCH",
+                self.source_date_epoch
+                    .unwrap_or(SOURCE_DATE_EPOCH)
+                    .to_string(),
+            );
+        let status = command.status();
+        let failed =
+            |status: Option<std::process::ExitStatus>, output: String| BuildError::Backend {
+                source_tree: self.source.to_owned(),
+                hook: hook.to_owned(),
+                status,
+                output,
+            };
+        let output = || {
+            String::from_utf8_lossy(&fs_err::read(file("output.log")).unwrap_or_default())
+                .into_owned()
+        };
+        match status {
+            Ok(status) if status.success() => {}
+            Ok(status) => return Err(failed(Some(status), output())),
+            Err(error) => return Err(failed(None, error.to_string())),
+        }
+        let answer = fs_err::read(&result)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())
+            .ok_or_else(|| failed(None, output()))?;
+        Ok(answer.get("value").cloned())
+    }
+
+    /// Keeps the path of the source tree out of object files.
+    fn compiler_flags(&self) -> String {
+        let source = self.source.to_string_lossy();
+        // Flags are split at blanks.
+        if cfg!(windows) || source.contains(char::is_whitespace) {
+            return String::new();
+        }
+        format!("-ffile-prefix-map={source}=.")
+    }
+}

@@ -1,0 +1,349 @@
+//! Wheels from sources: a native builder for poetry-core projects, and a PEP 517 front end for all others.
+//!
+//! A poetry-core project without build script needs no Python to be built: `native` follows its rules. Every other
+//! project is built by its own back end, in a child process (`backend`), with Python from an environment that holds
+//! just its build requirements (`isolation`).
+
+pub(crate) mod archive;
+pub(crate) mod backend;
+mod error;
+mod isolation;
+pub(crate) mod native;
+#[cfg(test)]
+mod tests;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use resolver::cache::Cache;
+use resolver::dist::{Priority, Source};
+use resolver::index::{Builder, Index};
+use resolver::metadata::Metadata;
+use resolver::project::Project;
+use serde_json::{Value, json};
+
+use self::archive::Timestamp;
+pub(crate) use self::archive::{RecordRow, record_text};
+use self::backend::{Backend, BuildSystem};
+pub use self::error::BuildError;
+use self::isolation::Isolation;
+pub(crate) use self::native::wheel::is_executable;
+use crate::python::Interpreter;
+
+/// Which wheel to build.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// An ordinary wheel.
+    Wheel,
+    /// A PEP 660 editable wheel.
+    Editable,
+}
+
+impl Kind {
+    /// The part of the hooks' names that tells the two apart.
+    fn hook(self) -> &'static str {
+        match self {
+            Self::Wheel => "wheel",
+            Self::Editable => "editable",
+        }
+    }
+}
+
+/// Builds wheels and metadata from source trees. Cheap to clone.
+#[derive(Clone)]
+pub struct BuildFrontend {
+    shared: Arc<Shared>,
+    /// Keys of the build environments that are being made for this build, outermost first.
+    ancestors: Arc<[String]>,
+}
+
+struct Shared {
+    cache: Cache,
+    python: Arc<Interpreter>,
+    runtime: tokio::runtime::Handle,
+    index: OnceLock<Index>,
+    sources: OnceLock<Vec<Source>>,
+    source_date_epoch: OnceLock<i64>,
+}
+
+impl BuildFrontend {
+    /// A front end that builds for `python`. The index is given later by [`BuildFrontend::connect`], because
+    /// the index itself needs a [`Builder`].
+    #[must_use]
+    pub fn new(cache: Cache, python: Arc<Interpreter>, runtime: tokio::runtime::Handle) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                cache,
+                python,
+                runtime,
+                index: OnceLock::new(),
+                sources: OnceLock::new(),
+                source_date_epoch: OnceLock::new(),
+            }),
+            ancestors: Arc::new([]),
+        }
+    }
+
+    /// Tells it where build requirements come from. The first call counts.
+    pub fn connect(&self, index: Index) {
+        self.shared.index.get_or_init(|| index);
+    }
+
+    /// Tells it the sources that build requirements come from: those of the project that builds are made for, PyPI
+    /// included where it counts. Without this, it is PyPI alone. The first call counts.
+    pub fn set_sources(&self, sources: Vec<Source>) {
+        self.shared.sources.get_or_init(|| sources);
+    }
+
+    /// Sets the date of files in wheels: the user's `SOURCE_DATE_EPOCH`, in seconds since 1970. The default is
+    /// poetry-core's fixed date, 2016-01-01. The first call counts.
+    pub fn set_source_date_epoch(&self, seconds: i64) {
+        self.shared.source_date_epoch.get_or_init(|| seconds);
+    }
+
+    /// The interpreter that it builds for.
+    #[must_use]
+    pub fn python(&self) -> &Arc<Interpreter> {
+        &self.shared.python
+    }
+
+    /// Builds the project in `source` and puts the wheel into `output`. poetry-core projects without build script
+    /// are built natively, without starting Python. Blocks.
+    ///
+    /// # Errors
+    /// When the project can't be read or its back end fails; the back end's output is part of the error.
+    pub fn wheel(&self, source: &Path, kind: Kind, output: &Path) -> Result<PathBuf, BuildError> {
+        match native_project(source)? {
+            Some(project) => native::wheel::build_wheel(&project, kind, output, self.timestamp()),
+            None => self.foreign_archive(source, kind.hook(), output),
+        }
+    }
+
+    /// Builds the sdist of the project in `source` and puts it into `output`. Every project whose back end is
+    /// poetry-core is built natively: a build script is only copied. Blocks.
+    ///
+    /// # Errors
+    /// As [`BuildFrontend::wheel`].
+    pub fn sdist(&self, source: &Path, output: &Path) -> Result<PathBuf, BuildError> {
+        if BuildSystem::read(source)?.backend != native::BACKEND {
+            return self.foreign_archive(source, "sdist", output);
+        }
+        let project = Project::read(source)?;
+        if native::generates_setup(&project) {
+            return self.foreign_archive(source, "sdist", output);
+        }
+        let seconds = self.shared.source_date_epoch.get().copied().unwrap_or(0);
+        native::sdist::build_sdist(&project, output, u32::try_from(seconds).unwrap_or(0))
+    }
+
+    /// Runs the build script of a project (`[tool.poetry.build]`) in an environment with its build requirements, as
+    /// an editable install of the root project does first. Without one nothing happens.
+    ///
+    /// # Errors
+    /// When the requirements can't be installed or the script fails.
+    pub fn run_build_script(&self, project: &Project) -> Result<(), BuildError> {
+        let Some(script) = native::build_script(project) else {
+            return Ok(());
+        };
+        let python = self.build_python(&project.root, &project.build_system.requires)?;
+        let path = project.root.join(script);
+        let output = std::process::Command::new(python)
+            .arg(&path)
+            .current_dir(&project.root)
+            .stdin(std::process::Stdio::null())
+            .output()?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let text = [output.stdout, output.stderr].concat();
+        Err(BuildError::Program {
+            program: path.display().to_string(),
+            status: Some(output.status),
+            output: String::from_utf8_lossy(&text).trim().to_owned(),
+        })
+    }
+
+    /// The same front end, within the making of these environments.
+    fn inside(&self, ancestors: Vec<String>) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            ancestors: ancestors.into(),
+        }
+    }
+
+    pub(crate) fn timestamp(&self) -> Timestamp {
+        let seconds = self.shared.source_date_epoch.get();
+        seconds
+            .and_then(|&seconds| Timestamp::from_epoch(seconds))
+            .unwrap_or(Timestamp::DEFAULT)
+    }
+
+    fn build_python(&self, source: &Path, requirements: &[String]) -> Result<PathBuf, BuildError> {
+        let shared = &self.shared;
+        let isolation = Isolation {
+            cache: &shared.cache,
+            python: &shared.python,
+            index: shared.index.get().ok_or(BuildError::NoIndex)?,
+            sources: shared.sources.get_or_init(pypi),
+            runtime: &shared.runtime,
+            ancestors: &self.ancestors,
+            frontend: self,
+        };
+        isolation.python(source, requirements)
+    }
+
+    /// Prepares the back end of a source tree for one of its hooks.
+    fn backend<'a>(
+        &self,
+        system: &'a BuildSystem,
+        source: &'a Path,
+        what: &str,
+    ) -> Result<Backend<'a>, BuildError> {
+        let mut requirements = system.requires.clone();
+        let mut backend = Backend {
+            system,
+            python: self.build_python(source, &requirements)?,
+            source,
+            source_date_epoch: self.shared.source_date_epoch.get().copied(),
+        };
+        let hook = format!("get_requires_for_build_{what}");
+        let more = backend.call(&hook, &json!({ "config_settings": null }))?;
+        let before = requirements.len();
+        for requirement in more
+            .as_ref()
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            if let Some(text) = requirement.as_str()
+                && !requirements.iter().any(|known| known == text)
+            {
+                requirements.push(text.to_owned());
+            }
+        }
+        if requirements.len() > before {
+            backend.python = self.build_python(source, &requirements)?;
+        }
+        Ok(backend)
+    }
+
+    /// Has the back end build an archive: `what` is `wheel`, `editable` or `sdist`.
+    fn foreign_archive(
+        &self,
+        source: &Path,
+        what: &str,
+        output: &Path,
+    ) -> Result<PathBuf, BuildError> {
+        let source = fs_err::canonicalize(source)?;
+        let system = BuildSystem::read(&source)?;
+        let backend = self.backend(&system, &source, what)?;
+        fs_err::create_dir_all(output)?;
+        let folder = tempfile::Builder::new()
+            .prefix(".mpoetry-")
+            .tempdir_in(output)?;
+        let hook = format!("build_{what}");
+        let target = if what == "sdist" {
+            "sdist_directory"
+        } else {
+            "wheel_directory"
+        };
+        let arguments =
+            json!({ target: fs_err::canonicalize(folder.path())?, "config_settings": null });
+        let name = backend
+            .call(&hook, &arguments)?
+            .and_then(|value| Some(value.as_str()?.to_owned()))
+            .ok_or_else(|| BuildError::MissingHook {
+                source_tree: source.clone(),
+                backend: system.backend.clone(),
+                hook,
+            })?;
+        let path = output.join(&name);
+        fs_err::rename(folder.path().join(&name), &path)?;
+        Ok(path)
+    }
+
+    fn foreign_metadata(&self, source: &Path) -> Result<Vec<u8>, BuildError> {
+        let source = fs_err::canonicalize(source)?;
+        let system = BuildSystem::read(&source)?;
+        let backend = self.backend(&system, &source, "wheel")?;
+        let folder = tempfile::Builder::new()
+            .prefix("mpoetry-metadata-")
+            .tempdir()?;
+        let arguments = json!({
+            "metadata_directory": fs_err::canonicalize(folder.path())?,
+            "config_settings": null,
+        });
+        let prepared = backend.call("prepare_metadata_for_build_wheel", &arguments)?;
+        if let Some(dist_info) = prepared.as_ref().and_then(Value::as_str) {
+            return Ok(fs_err::read(
+                folder.path().join(dist_info).join("METADATA"),
+            )?);
+        }
+        let wheel = self.foreign_archive(&source, "wheel", folder.path())?;
+        archive::read_metadata(&wheel)
+    }
+
+    fn metadata_of(&self, source: &Path) -> Result<Metadata, BuildError> {
+        let bytes = match native_project(source)? {
+            Some(project) => native::wheel::metadata_text(&project)?.into_bytes(),
+            None => self.foreign_metadata(source)?,
+        };
+        Ok(Metadata::parse(&bytes)?)
+    }
+}
+
+impl Builder for BuildFrontend {
+    fn metadata(&self, directory: &Path) -> Result<Metadata, String> {
+        self.metadata_of(directory)
+            .map_err(|error| with_causes(&error))
+    }
+}
+
+/// The source that counts if none is configured.
+fn pypi() -> Vec<Source> {
+    vec![Source {
+        name: "PyPI".to_owned(),
+        url: None,
+        priority: Priority::Primary,
+    }]
+}
+
+/// The message of an error and of all its causes.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// Can this project be built natively? Its back end must be poetry-core in a range that admits the release whose
+/// rules are followed here, with nothing else required, and without build script.
+#[must_use]
+pub fn is_native(project: &Project) -> bool {
+    native::is_native(project)
+}
+
+/// The project in `source`, if it can be built natively. Manifests of other back ends are not looked at closely:
+/// what Poetry would call wrong in them does not matter.
+pub(crate) fn native_project(source: &Path) -> Result<Option<Project>, BuildError> {
+    if BuildSystem::read(source)?.backend != native::BACKEND {
+        return Ok(None);
+    }
+    let project = Project::read(source)?;
+    Ok(is_native(&project).then_some(project))
+}
+
+/// Writes a file in one step: beside its place first, then renamed.
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<(), BuildError> {
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    fs_err::create_dir_all(folder)?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".mpoetry-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+    #[cfg(not(unix))]
+    let _ = mode;
+    let mut file = builder.tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}

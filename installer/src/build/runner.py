@@ -1,0 +1,55 @@
+"""Calls one hook of a build back end (PEP 517, PEP 660).
+
+Usage: python runner.py REQUEST RESULT
+
+REQUEST is a JSON file: backend, backend_path, hook, arguments, flags. The hook's return value goes into RESULT as
+JSON: {"value": …}, or {"missing": true} if the back end does not have the hook.
+"""
+
+import importlib
+import json
+import os
+import sys
+
+
+def load_backend(request):
+    paths = [os.path.join(os.getcwd(), path) for path in request["backend_path"]]
+    sys.path[:0] = paths
+    name, _, attributes = request["backend"].partition(":")
+    backend = importlib.import_module(name)
+    for attribute in filter(None, attributes.split(".")):
+        backend = getattr(backend, attribute)
+    return backend
+
+
+def prepare_environment(request):
+    # Tools that build requirements bring along come first.
+    scripts = os.path.dirname(sys.executable)
+    path = os.environ.get("PATH")
+    os.environ["PATH"] = scripts if not path else scripts + os.pathsep + path
+    if request["flags"]:
+        for name in ("CFLAGS", "CXXFLAGS"):
+            os.environ[name] = " ".join(filter(None, [os.environ.get(name), request["flags"]]))
+    if hasattr(os, "umask"):
+        os.umask(0o022)
+
+
+def main():
+    # The folder of this script is not the back end's business.
+    del sys.path[0]
+    # Back ends of setuptools put words of their own into sys.argv.
+    request_path, result_path = sys.argv[1:3]
+    with open(request_path, encoding="utf-8") as file:
+        request = json.load(file)
+    prepare_environment(request)
+    backend = load_backend(request)
+    hook = getattr(backend, request["hook"], None)
+    result = {"missing": True}
+    if hook is not None:
+        result = {"value": hook(**request["arguments"])}
+    with open(result_path, "w", encoding="utf-8") as file:
+        json.dump(result, file)
+
+
+if __name__ == "__main__":
+    main()

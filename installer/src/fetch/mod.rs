@@ -1,0 +1,382 @@
+//! Chooses the file of each planned package and brings it into the cache, checked.
+//!
+//! A lock names files and hashes, but no addresses. Those are on the index's page of the project, so that each
+//! package would cost a page. Therefore the address (and whether the file is yanked) is noted under the file's hash
+//! when it was seen once, and what is in the cache already needs no page at all.
+
+mod choose;
+mod git;
+mod sdist;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use resolver::cache::{Bucket, Cache};
+use resolver::dist::{Hash, Source};
+use resolver::index::{Index, IndexError, IndexFile};
+use resolver::lock::{LockedPackage, SourceKind};
+use resolver::tag::Tags;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::install::InstallError;
+use crate::plan::resolve;
+
+pub(crate) use choose::{Ranked, locked_files};
+pub use git::GitError;
+pub(crate) use git::{Checkout, checkout, project_folder, without_credentials};
+pub use sdist::SdistError;
+pub(crate) use sdist::unpack as unpack_sdist;
+
+/// A file that was brought to this machine, and whose hash is one of the lock.
+#[derive(Clone, Debug)]
+pub(crate) struct Fetched {
+    /// Its name.
+    pub(crate) file: String,
+    /// Its sha256, in hex.
+    pub(crate) sha256: String,
+    /// The hash of the lock that it was checked against.
+    pub(crate) checked: Hash,
+    /// Where it lies; `None` if what was made from it is known to be in the cache, so that nobody looked.
+    pub(crate) path: Option<PathBuf>,
+    /// `Some` if it is yanked, with the reason.
+    pub(crate) yanked: Option<String>,
+}
+
+impl Fetched {
+    pub(crate) fn is_wheel(&self) -> bool {
+        self.file.ends_with(".whl")
+    }
+}
+
+/// What was seen of a file on its index.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Seen {
+    url: String,
+    yanked: Option<String>,
+    size: Option<u64>,
+}
+
+/// Brings the files of locked packages here.
+pub(crate) struct Fetcher<'a> {
+    pub(crate) index: &'a Index,
+    pub(crate) sources: &'a [Source],
+    pub(crate) tags: &'a Tags,
+    pub(crate) folder: &'a Path,
+}
+
+impl Fetcher<'_> {
+    fn cache(&self) -> &Cache {
+        self.index.cache()
+    }
+
+    /// The best file of a package if that needs no network: `has` tells whether something made from a file with this
+    /// sha256 is in the cache.
+    pub(crate) fn local(
+        &self,
+        package: &LockedPackage,
+        has: impl Fn(&Ranked) -> bool,
+    ) -> Option<Fetched> {
+        if package
+            .source
+            .as_ref()
+            .is_some_and(|source| source.kind != SourceKind::Legacy)
+        {
+            return None;
+        }
+        let best = locked_files(package, self.tags).into_iter().next()?;
+        let sha256 = best.sha256()?.to_owned();
+        let path = self.index.cached_archive(&best.file, &best.hashes);
+        if path.is_none() && !has(&best) {
+            return None;
+        }
+        let seen = self.seen(&sha256);
+        Some(Fetched {
+            checked: Hash::sha256(&sha256),
+            yanked: seen.and_then(|seen| seen.yanked),
+            file: best.file,
+            sha256,
+            path,
+        })
+    }
+
+    /// The size of the file that will be chosen, if it was seen before.
+    pub(crate) fn expected_size(&self, package: &LockedPackage) -> Option<u64> {
+        let best = locked_files(package, self.tags).into_iter().next()?;
+        self.seen(best.sha256()?)?.size
+    }
+
+    /// Brings the file of a package from an index or a URL. `progress` gets bytes so far and in all.
+    pub(crate) async fn fetch(
+        &self,
+        package: &LockedPackage,
+        progress: &(dyn Fn(u64, Option<u64>) + Send + Sync),
+    ) -> Result<Fetched, InstallError> {
+        match package.source.as_ref() {
+            Some(source) if source.kind == SourceKind::Url => {
+                self.fetch_url(package, &source.url, progress).await
+            }
+            _ => self.fetch_from_index(package, progress).await,
+        }
+    }
+
+    async fn fetch_from_index(
+        &self,
+        package: &LockedPackage,
+        progress: &(dyn Fn(u64, Option<u64>) + Send + Sync),
+    ) -> Result<Fetched, InstallError> {
+        refuse_unhashed(package)?;
+        let seen = locked_files(package, self.tags)
+            .into_iter()
+            .next()
+            .and_then(|best| Some((self.seen(best.sha256()?)?, best)));
+        if let Some((seen, best)) = seen {
+            // The address may be out of date; then the page tells the new one.
+            let fetched = self
+                .download(
+                    package,
+                    &seen.url,
+                    &best.file,
+                    &best.hashes,
+                    seen.size,
+                    progress,
+                )
+                .await;
+            if let Ok(fetched) = fetched {
+                return Ok(Fetched {
+                    yanked: seen.yanked,
+                    ..fetched
+                });
+            }
+        }
+        let source = self.source(package)?;
+        let page = self
+            .index
+            .page(source, &package.name)
+            .await
+            .map_err(|error| failed(package, error))?;
+        let none = Arc::default();
+        let file = choose::on_page(package, page.as_ref().unwrap_or(&none), self.tags)?;
+        let hashes = choose::known_hashes(package, &file.filename)?;
+        let fetched = self
+            .download(
+                package,
+                &file.url,
+                &file.filename,
+                &hashes,
+                file.size,
+                progress,
+            )
+            .await?;
+        self.note(&fetched.sha256, &file);
+        Ok(Fetched {
+            yanked: file.yanked,
+            ..fetched
+        })
+    }
+
+    async fn fetch_url(
+        &self,
+        package: &LockedPackage,
+        url: &str,
+        progress: &(dyn Fn(u64, Option<u64>) + Send + Sync),
+    ) -> Result<Fetched, InstallError> {
+        refuse_unhashed(package)?;
+        let file = file_of_url(url);
+        let hashes = choose::known_hashes(package, &file)?;
+        self.download(package, url, &file, &hashes, None, progress)
+            .await
+    }
+
+    /// A wheel or sdist on disk, checked against the lock.
+    pub(crate) fn local_file(
+        &self,
+        package: &LockedPackage,
+        path: &str,
+    ) -> Result<Fetched, InstallError> {
+        refuse_unhashed(package)?;
+        let path = resolve(self.folder, path);
+        let file = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        let hashes = choose::known_hashes(package, &file)?;
+        let sha256 = sha256_of(&path).map_err(|error| failed(package, error))?;
+        let sha256 = Hash::sha256(sha256);
+        if !hashes.contains(&sha256) {
+            return Err(InstallError::HashMismatch {
+                package: choose::title(package),
+                file,
+                found: sha256.to_string(),
+            });
+        }
+        Ok(Fetched {
+            file,
+            sha256: sha256.hex.clone(),
+            checked: sha256,
+            path: Some(path),
+            yanked: None,
+        })
+    }
+
+    async fn download(
+        &self,
+        package: &LockedPackage,
+        url: &str,
+        file: &str,
+        hashes: &[Hash],
+        size: Option<u64>,
+        progress: &(dyn Fn(u64, Option<u64>) + Send + Sync),
+    ) -> Result<Fetched, InstallError> {
+        let so_far = AtomicU64::new(0);
+        let path = self
+            .index
+            .download(url, file, hashes, &|bytes| {
+                let before = so_far.fetch_add(bytes, Ordering::Relaxed);
+                progress(before + bytes, size);
+            })
+            .await
+            .map_err(|error| download_failed(package, file, error))?;
+        let known = hashes.iter().find(|hash| hash.algorithm == "sha256");
+        let sha256 = match known {
+            Some(hash) if hashes.len() == 1 => hash.hex.clone(),
+            // Locked with another algorithm, or more than one: what is it really?
+            _ => sha256_of(&path).map_err(|error| failed(package, error))?,
+        };
+        let checked = hashes
+            .iter()
+            .find(|hash| hash.hex == sha256)
+            .or(hashes.first());
+        Ok(Fetched {
+            file: file.to_owned(),
+            checked: checked.cloned().unwrap_or_else(|| Hash::sha256(&sha256)),
+            sha256,
+            path: Some(path),
+            yanked: None,
+        })
+    }
+
+    /// The source that a package is bound to. It comes from no other.
+    fn source(&self, package: &LockedPackage) -> Result<&Source, InstallError> {
+        let found = match &package.source {
+            Some(locked) => {
+                let name = locked.reference.as_deref().unwrap_or_default();
+                self.sources
+                    .iter()
+                    .find(|source| source.name.eq_ignore_ascii_case(name))
+                    .ok_or_else(|| name.to_owned())
+            }
+            // Poetry: without PyPI, what the lock binds to no source comes from the first one.
+            None => {
+                let pypi = self.sources.iter().find(|source| source.url.is_none());
+                pypi.or(self.sources.first())
+                    .ok_or_else(|| "PyPI".to_owned())
+            }
+        };
+        found.map_err(|name| InstallError::UnknownSource {
+            package: choose::title(package),
+            name,
+        })
+    }
+
+    fn seen(&self, sha256: &str) -> Option<Seen> {
+        let bytes = self.cache().read(Bucket::Archives, &seen_key(sha256))?;
+        rmp_serde::from_slice(&bytes).ok()
+    }
+
+    fn note(&self, sha256: &str, file: &IndexFile) {
+        let seen = Seen {
+            url: file.url.clone(),
+            yanked: file.yanked.clone(),
+            size: file.size,
+        };
+        let written = rmp_serde::to_vec(&seen)
+            .map_err(std::io::Error::other)
+            .and_then(|bytes| {
+                self.cache()
+                    .write(Bucket::Archives, &seen_key(sha256), &bytes)
+            });
+        if let Err(error) = written {
+            tracing::debug!("the address of {} is not cached: {error}", file.filename);
+        }
+    }
+}
+
+fn seen_key(sha256: &str) -> String {
+    format!("seen/{sha256}")
+}
+
+/// An archive without any hash in the lock could be anything.
+fn refuse_unhashed(package: &LockedPackage) -> Result<(), InstallError> {
+    if package.files.is_empty() {
+        return Err(InstallError::Unhashed {
+            package: choose::title(package),
+        });
+    }
+    Ok(())
+}
+
+fn download_failed(package: &LockedPackage, file: &str, error: IndexError) -> InstallError {
+    match error {
+        IndexError::HashMismatch { got, .. } => InstallError::HashMismatch {
+            package: choose::title(package),
+            file: file.to_owned(),
+            found: got.to_string(),
+        },
+        other => failed(package, other),
+    }
+}
+
+fn failed(
+    package: &LockedPackage,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> InstallError {
+    InstallError::Failed {
+        package: package.pretty_name.clone(),
+        source: Box::new(error),
+    }
+}
+
+/// The file name at the end of a URL.
+fn file_of_url(url: &str) -> String {
+    let path = url.split(['?', '#']).next().unwrap_or(url);
+    let name = path.rsplit('/').next().unwrap_or(path);
+    percent_encoding::percent_decode_str(name)
+        .decode_utf8_lossy()
+        .into_owned()
+}
+
+/// The sha256 of a file, in hex.
+pub(crate) fn sha256_of(path: &Path) -> std::io::Result<String> {
+    let mut file = fs_err::File::open(path)?;
+    let mut sha256 = Sha256::new();
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        let count = std::io::Read::read(&mut file, &mut buffer)?;
+        if count == 0 {
+            return Ok(data_encoding::HEXLOWER.encode(&sha256.finalize()));
+        }
+        sha256.update(&buffer[..count]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn file_names_of_urls() {
+        for (url, file) in [
+            (
+                "https://e.org/a/b-1.0-py3-none-any.whl",
+                "b-1.0-py3-none-any.whl",
+            ),
+            (
+                "https://e.org/b-1.0%2Bcpu-py3-none-any.whl#sha256=ab",
+                "b-1.0+cpu-py3-none-any.whl",
+            ),
+            ("https://e.org/b-1.0.tar.gz?x=/y", "b-1.0.tar.gz"),
+        ] {
+            assert_eq!(super::file_of_url(url), file);
+        }
+    }
+}

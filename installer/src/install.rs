@@ -1,0 +1,344 @@
+//! Carries out a plan.
+//!
+//! Downloads run on the runtime, unpacking and linking on threads of their own; a wheel is unpacked and linked as
+//! soon as it has arrived. Poetry's order is kept where it shows: removals come first, then everything that is no
+//! folder, at once, then path dependencies one after the other.
+
+mod error;
+mod job;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
+
+use futures_util::StreamExt;
+use resolver::dist::Source;
+use resolver::index::Index;
+use resolver::lock::{LockedPackage, SourceKind};
+use rustc_hash::FxHashMap;
+
+use crate::build::BuildFrontend;
+use crate::environment::{Environment, Installed};
+use crate::fetch::{Fetched, Fetcher};
+use crate::plan::{Operation, Plan};
+use crate::wheel::{Linker, Site, Store, file_url, remove_leftovers, uninstall};
+
+pub use error::InstallError;
+
+/// Called as an installation goes on; `()` is silent.
+pub trait Reporter: Send + Sync {
+    /// An operation starts (Poetry prints its line now, without a terminal).
+    fn started(&self, _operation: &Operation) {}
+    /// Bytes of an archive have arrived.
+    fn downloaded(&self, _operation: &Operation, _bytes: u64, _total: Option<u64>) {}
+    /// An operation's wheel is being built from source.
+    fn building(&self, _operation: &Operation) {}
+    /// An operation is done.
+    fn finished(&self, _operation: &Operation) {}
+    /// An operation failed.
+    fn failed(&self, _operation: &Operation) {}
+    /// One line the user should know.
+    fn warning(&self, _text: &str) {}
+}
+impl Reporter for () {}
+
+/// What an installation needs besides the plan.
+pub struct Installer<'a> {
+    /// Where files come from.
+    pub index: &'a Index,
+    /// The sources of the project, PyPI included where it counts.
+    pub sources: &'a [Source],
+    /// Builds sources.
+    pub build: &'a BuildFrontend,
+    /// The environment to change.
+    pub environment: &'a Environment,
+    /// Folder of the lock file.
+    pub folder: PathBuf,
+    /// The runtime that downloads run on.
+    pub runtime: tokio::runtime::Handle,
+    /// Threads for unpacking and linking.
+    pub workers: usize,
+    /// Write byte code.
+    pub compile: bool,
+}
+
+impl Installer<'_> {
+    /// Carries out the plan. Blocks.
+    ///
+    /// # Errors
+    /// The first failure; what runs then is finished, what is queued is dropped.
+    pub fn run(&self, plan: &Plan, reporter: &dyn Reporter) -> Result<(), InstallError> {
+        if !plan.has_work() {
+            return Ok(());
+        }
+        let waiting = || {
+            reporter
+                .warning("another process is changing this environment; waiting for it to finish");
+        };
+        let _lock = self.environment.lock(waiting)?;
+        let site = Site::new(self.environment);
+        fs_err::create_dir_all(&site.site_packages)?;
+        remove_leftovers(&site.site_packages)?;
+        let run = Run {
+            installer: self,
+            fetcher: Fetcher {
+                index: self.index,
+                sources: self.sources,
+                tags: &self.environment.interpreter.tags,
+                folder: &self.folder,
+            },
+            store: Store::new(self.index.cache()),
+            site,
+            linker: OnceLock::new(),
+            reporter,
+            stopped: AtomicBool::new(false),
+            failure: Mutex::default(),
+            notices: Mutex::default(),
+            modules: Mutex::default(),
+        };
+        run.all(plan);
+        run.end()
+    }
+}
+
+/// An installation under way.
+struct Run<'a> {
+    installer: &'a Installer<'a>,
+    fetcher: Fetcher<'a>,
+    store: Store,
+    site: Site,
+    linker: OnceLock<Linker>,
+    reporter: &'a dyn Reporter,
+    /// Something failed: nothing new is started.
+    stopped: AtomicBool,
+    failure: Mutex<Option<InstallError>>,
+    /// What is said at the end, by package.
+    notices: Mutex<Vec<(String, String)>>,
+    /// Modules to compile.
+    modules: Mutex<Vec<PathBuf>>,
+}
+
+/// A package to bring in, and what it replaces.
+#[derive(Clone, Copy)]
+struct Step<'a> {
+    operation: &'a Operation,
+    package: &'a LockedPackage,
+}
+
+impl<'a> Run<'a> {
+    fn all(&self, plan: &Plan) {
+        let mut at_once = Vec::new();
+        let mut in_turn = Vec::new();
+        for operation in &plan.operations {
+            match operation {
+                Operation::Uninstall(_) => self.remove(operation),
+                Operation::Install(package) | Operation::Update { to: package, .. } => {
+                    let step = Step { operation, package };
+                    // Poetry: pip goes first and alone.
+                    if package.name.as_str() == "pip" {
+                        self.at_once(&[step]);
+                    } else if goes_in_turn(package) {
+                        in_turn.push(step);
+                    } else {
+                        at_once.push(step);
+                    }
+                }
+                Operation::Skip { .. } => {}
+            }
+        }
+        self.at_once(&at_once);
+        for step in in_turn {
+            self.step(step, || self.install_from_tree(step));
+        }
+        if self.installer.compile && !self.is_stopped() {
+            self.compile();
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+
+    fn end(self) -> Result<(), InstallError> {
+        let mut notices = self
+            .notices
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        notices.sort();
+        for (_, notice) in notices {
+            self.reporter.warning(&notice);
+        }
+        match self
+            .failure
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+        {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Does one operation from its start to its end, unless something failed before.
+    fn step(&self, step: Step<'_>, work: impl FnOnce() -> Result<(), InstallError>) {
+        if self.is_stopped() {
+            return;
+        }
+        self.reporter.started(step.operation);
+        self.finish(step, work());
+    }
+
+    fn finish(&self, step: Step<'_>, result: Result<(), InstallError>) {
+        match result {
+            Ok(()) => self.reporter.finished(step.operation),
+            Err(error) => self.fail(step.operation, error),
+        }
+    }
+
+    fn fail(&self, operation: &Operation, error: InstallError) {
+        self.stopped.store(true, Ordering::Relaxed);
+        self.reporter.failed(operation);
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        failure.get_or_insert(error);
+    }
+
+    fn notice(&self, package: &LockedPackage, text: String) {
+        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        notices.push((package.name.to_string(), text));
+    }
+
+    fn remove(&self, operation: &Operation) {
+        let Operation::Uninstall(installed) = operation else {
+            return;
+        };
+        if self.is_stopped() {
+            return;
+        }
+        self.reporter.started(operation);
+        let removed = uninstall(&installed.dist_info, &self.site)
+            .and_then(|_| remove_clone(&self.site.root, installed));
+        match removed {
+            Ok(()) => self.reporter.finished(operation),
+            Err(error) => self.fail(
+                operation,
+                InstallError::failed(&installed.pretty_name, error),
+            ),
+        }
+    }
+
+    /// Everything that depends on nothing but its own file.
+    fn at_once(&self, steps: &[Step<'_>]) {
+        if steps.is_empty() || self.is_stopped() {
+            return;
+        }
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(self.installer.workers.max(1))
+            .build();
+        let pool = match pool {
+            Ok(pool) => pool,
+            Err(error) => {
+                return self.fail(
+                    steps[0].operation,
+                    InstallError::failed("the packages", error),
+                );
+            }
+        };
+        let mut here = Vec::new();
+        let mut elsewhere = Vec::new();
+        let mut repositories: FxHashMap<&str, Vec<Step<'_>>> = FxHashMap::default();
+        for &step in steps {
+            match step.package.source.as_ref() {
+                Some(source) if source.kind == SourceKind::Git => {
+                    repositories.entry(&source.url).or_default().push(step);
+                }
+                Some(source) if source.kind == SourceKind::File => here.push((step, None)),
+                _ => match self.fetcher.local(step.package, |file| self.is_known(file)) {
+                    Some(fetched) => here.push((step, Some(fetched))),
+                    None => elsewhere.push(step),
+                },
+            }
+        }
+        let (sender, receiver) = mpsc::channel();
+        std::thread::scope(|threads| {
+            if elsewhere.is_empty() {
+                drop(sender);
+            } else {
+                let runtime = &self.installer.runtime;
+                threads.spawn(move || runtime.block_on(self.download(elsewhere, sender)));
+            }
+            pool.in_place_scope(|scope| {
+                for (step, fetched) in here {
+                    scope.spawn(move |_| self.step(step, || self.install_local(step, fetched)));
+                }
+                // Poetry: packages of one repository go one after the other.
+                for steps in repositories.into_values() {
+                    scope.spawn(move |_| {
+                        for step in steps {
+                            self.step(step, || self.install_from_tree(step));
+                        }
+                    });
+                }
+                for (step, fetched) in receiver {
+                    scope.spawn(move |_| {
+                        if !self.is_stopped() {
+                            self.finish(step, self.install_fetched(step, fetched));
+                        }
+                    });
+                }
+            });
+        });
+    }
+
+    /// Downloads, the largest files first, and hands each on as it arrives.
+    async fn download<'s>(
+        &self,
+        mut steps: Vec<Step<'s>>,
+        sender: mpsc::Sender<(Step<'s>, Fetched)>,
+    ) {
+        steps.sort_by_cached_key(|step| {
+            std::cmp::Reverse(self.fetcher.expected_size(step.package).unwrap_or(u64::MAX))
+        });
+        let limit = self.installer.index.settings().connections.max(1);
+        let sender = &sender;
+        futures_util::stream::iter(steps)
+            .for_each_concurrent(limit, |step| async move {
+                if self.is_stopped() {
+                    return;
+                }
+                self.reporter.started(step.operation);
+                let progress =
+                    |bytes, total| self.reporter.downloaded(step.operation, bytes, total);
+                match self.fetcher.fetch(step.package, &progress).await {
+                    // The receiver lives as long as this.
+                    Ok(fetched) => drop(sender.send((step, fetched))),
+                    Err(error) => self.fail(step.operation, error),
+                }
+            })
+            .await;
+    }
+}
+
+/// Poetry: what came from a git repository may have left a clone in the environment's `src`.
+fn remove_clone(root: &Path, installed: &Installed) -> io::Result<()> {
+    let clone = root.join("src").join(installed.name.as_str());
+    let Some(origin) = &installed.direct_url else {
+        return Ok(());
+    };
+    let is_own = origin.get("vcs_info").is_some() || origin["url"] == file_url(&clone);
+    if is_own && clone.is_dir() {
+        fs_err::remove_dir_all(clone)?;
+    }
+    Ok(())
+}
+
+/// Poetry: folders are built when everything else is there, and so are clones that stay.
+fn goes_in_turn(package: &LockedPackage) -> bool {
+    match package.source.as_ref().map(|source| source.kind) {
+        Some(SourceKind::Directory) => true,
+        Some(SourceKind::Git) => package.develop,
+        _ => false,
+    }
+}

@@ -1,0 +1,345 @@
+//! From a file that is here to an installed distribution.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::PoisonError;
+
+use resolver::cache::{Bucket, Cache};
+use resolver::lock::{LockedPackage, SourceKind};
+use serde::{Deserialize, Serialize};
+
+use super::{InstallError, Run, Step};
+use crate::build::Kind;
+use crate::fetch::{Fetched, Ranked, sha256_of, unpack_sdist};
+use crate::plan::Operation;
+use crate::wheel::{self, DirectUrl, Linker, Options, StoredWheel, WheelError, file_url};
+
+/// What was built from an sdist.
+#[derive(Serialize, Deserialize)]
+struct Built {
+    file: String,
+    sha256: String,
+}
+
+impl Run<'_> {
+    /// Is something made from this file in the cache?
+    pub(super) fn is_known(&self, file: &Ranked) -> bool {
+        let Some(sha256) = file.sha256() else {
+            return false;
+        };
+        if file.is_wheel() {
+            self.store.find(sha256).is_some()
+        } else {
+            self.built(sha256).is_some()
+        }
+    }
+
+    /// Installs what needs no download.
+    pub(super) fn install_local(
+        &self,
+        step: Step<'_>,
+        fetched: Option<Fetched>,
+    ) -> Result<(), InstallError> {
+        let fetched = match (fetched, step.package.source.as_ref()) {
+            (Some(fetched), _) => fetched,
+            (None, source) => {
+                let path = source.map(|source| source.url.as_str()).unwrap_or_default();
+                self.fetcher.local_file(step.package, path)?
+            }
+        };
+        self.install_fetched(step, fetched)
+    }
+
+    /// Installs from a wheel or sdist.
+    pub(super) fn install_fetched(
+        &self,
+        step: Step<'_>,
+        fetched: Fetched,
+    ) -> Result<(), InstallError> {
+        let package = step.package;
+        let options = Options {
+            direct_url: self.archive_url(package, &fetched),
+        };
+        if let Some(reason) = &fetched.yanked {
+            self.notice(package, yanked(package, &fetched.file, reason));
+        }
+        let stored = self.stored(step, &fetched)?;
+        match self.install(step, &stored, &options) {
+            // Somebody cleaned up the cache: bring the file again, once.
+            Err(WheelError::StoreDamaged(path)) => {
+                tracing::debug!("{} is gone from the cache", path.display());
+                let sha256 = stored
+                    .folder
+                    .file_name()
+                    .map(|name| name.to_string_lossy().into_owned());
+                self.store.discard(&sha256.unwrap_or_default())?;
+                let fetched = self.again(package, fetched)?;
+                let stored = self.stored(step, &fetched)?;
+                self.install(step, &stored, &options)
+                    .map_err(|error| InstallError::failed(&package.pretty_name, error))
+            }
+            other => other.map_err(|error| InstallError::failed(&package.pretty_name, error)),
+        }
+    }
+
+    /// The file again, in case that only what was made from it was known to be there.
+    fn again(&self, package: &LockedPackage, fetched: Fetched) -> Result<Fetched, InstallError> {
+        if fetched.path.is_some() {
+            return Ok(fetched);
+        }
+        self.installer
+            .runtime
+            .block_on(self.fetcher.fetch(package, &|_, _| {}))
+    }
+
+    /// The unpacked wheel of a file, unpacked or built now if it has to be.
+    fn stored(&self, step: Step<'_>, fetched: &Fetched) -> Result<StoredWheel, InstallError> {
+        let package = step.package;
+        let known = if fetched.is_wheel() {
+            self.store.find(&fetched.sha256)
+        } else {
+            self.built(&fetched.sha256)
+        };
+        let stored = match known {
+            Some(stored) => stored,
+            None => {
+                let fetched = self.again(package, fetched.clone())?;
+                let path = fetched.path.as_deref().unwrap_or(Path::new(""));
+                if fetched.is_wheel() {
+                    self.store
+                        .unpack(path, &fetched.file, &fetched.sha256)
+                        .map_err(|error| InstallError::failed(&package.pretty_name, error))?
+                } else {
+                    self.build_sdist(step, &fetched, path)?
+                }
+            }
+        };
+        check_identity(package, &stored)?;
+        Ok(stored)
+    }
+
+    /// Poetry: a wheel that was built from an sdist is used again for interpreters with the same tags.
+    fn built_key(&self, sha256: &str) -> String {
+        let tag = self
+            .fetcher
+            .tags
+            .ordered()
+            .first()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        format!("sdists/{sha256}/{}", Cache::digest(&[&tag]))
+    }
+
+    fn built(&self, sha256: &str) -> Option<StoredWheel> {
+        let bytes = self
+            .installer
+            .index
+            .cache()
+            .read(Bucket::Builds, &self.built_key(sha256))?;
+        let built: Built = rmp_serde::from_slice(&bytes).ok()?;
+        self.store.find(&built.sha256)
+    }
+
+    fn build_sdist(
+        &self,
+        step: Step<'_>,
+        fetched: &Fetched,
+        archive: &Path,
+    ) -> Result<StoredWheel, InstallError> {
+        let failed = |error: Box<dyn std::error::Error + Send + Sync>| InstallError::Failed {
+            package: step.package.pretty_name.clone(),
+            source: error,
+        };
+        let cache = self.installer.index.cache();
+        let folder = cache.temp_dir(Bucket::Builds)?;
+        let tree = folder.path().join("source");
+        fs_err::create_dir(&tree)?;
+        let project =
+            unpack_sdist(archive, &fetched.file, &tree).map_err(|error| failed(error.into()))?;
+        let inside = step
+            .package
+            .source
+            .as_ref()
+            .and_then(|source| source.subdirectory.as_deref());
+        let project = match inside {
+            Some(inside) => project.join(inside),
+            None => project,
+        };
+        let (file, stored) = self.build(step, &project, Kind::Wheel)?;
+        check_identity(step.package, &stored)?;
+        let built = Built {
+            file,
+            sha256: stored
+                .folder
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default(),
+        };
+        let bytes = rmp_serde::to_vec(&built).map_err(|error| failed(error.into()))?;
+        cache.write(Bucket::Builds, &self.built_key(&fetched.sha256), &bytes)?;
+        Ok(stored)
+    }
+
+    /// Builds a project and unpacks the wheel. Returns the wheel's file name, too.
+    pub(super) fn build(
+        &self,
+        step: Step<'_>,
+        project: &Path,
+        kind: Kind,
+    ) -> Result<(String, StoredWheel), InstallError> {
+        self.reporter.building(step.operation);
+        let name = &step.package.pretty_name;
+        let output = self.installer.index.cache().temp_dir(Bucket::Builds)?;
+        let wheel = self
+            .installer
+            .build
+            .wheel(project, kind, output.path())
+            .map_err(|error| InstallError::failed(name, error))?;
+        let file = wheel
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        let sha256 = sha256_of(&wheel)?;
+        let stored = self
+            .store
+            .unpack(&wheel, &file, &sha256)
+            .map_err(|error| InstallError::failed(name, error))?;
+        Ok((file, stored))
+    }
+
+    /// Links a wheel into the environment, after what it replaces was removed.
+    pub(super) fn install(
+        &self,
+        step: Step<'_>,
+        stored: &StoredWheel,
+        options: &Options,
+    ) -> Result<(), WheelError> {
+        if let Operation::Update { from, .. } = step.operation {
+            wheel::uninstall(&from.dist_info, &self.site)?;
+        }
+        let report = wheel::install(stored, &self.site, self.linker()?, options)?;
+        for path in report.replaced {
+            tracing::warn!("Installing {} over existing file", path.display());
+        }
+        let manifest = &stored.manifest;
+        if !manifest.record_issues.is_empty() {
+            let issues = manifest.record_issues.join("\n");
+            self.notice(
+                step.package,
+                format!(
+                    "Validation of the RECORD file of {} failed. Please report to the maintainers of that package so \
+                     they can fix their build process. Details:\n{issues}\n",
+                    manifest.file
+                ),
+            );
+        }
+        if let Some(first) = manifest.skipped.first() {
+            let others = match manifest.skipped.len() {
+                1 => String::new(),
+                count => format!(" and {} more", count - 1),
+            };
+            self.notice(
+                step.package,
+                format!(
+                    "Skip installing {first}{others} from {}. Installing files in a __pycache__ directory poses a \
+                     security risk.",
+                    manifest.distribution
+                ),
+            );
+        }
+        if self.installer.compile {
+            let modules = wheel::modules(stored, &self.site);
+            self.modules
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .extend(modules);
+        }
+        Ok(())
+    }
+
+    fn linker(&self) -> std::io::Result<Linker> {
+        if let Some(linker) = self.linker.get() {
+            return Ok(*linker);
+        }
+        let linker = Linker::probe(self.store.folder(), &self.site.site_packages)?;
+        Ok(*self.linker.get_or_init(|| linker))
+    }
+
+    fn archive_url(&self, package: &LockedPackage, fetched: &Fetched) -> Option<DirectUrl> {
+        let source = package.source.as_ref()?;
+        let url = match source.kind {
+            SourceKind::Url => crate::fetch::without_credentials(&source.url),
+            SourceKind::File => file_url(fetched.path.as_deref()?),
+            _ => return None,
+        };
+        let hash = &fetched.checked;
+        Some(DirectUrl::Archive {
+            url,
+            hash: Some((hash.algorithm.clone(), hash.hex.clone())),
+        })
+    }
+
+    /// Poetry: `--compile` is for what this call has installed, and its byte code is not in RECORD.
+    pub(super) fn compile(&self) {
+        const SCRIPT: &str = "import compileall, sys\n\
+            for line in sys.stdin.buffer.read().decode('utf-8', 'surrogateescape').split('\\0'):\n\
+            \x20   line and compileall.compile_file(line, quiet=2)\n";
+        let modules =
+            std::mem::take(&mut *self.modules.lock().unwrap_or_else(PoisonError::into_inner));
+        if modules.is_empty() {
+            return;
+        }
+        let list: Vec<u8> = modules
+            .iter()
+            .flat_map(|path| [path.as_os_str().as_encoded_bytes(), b"\0"].concat())
+            .collect();
+        let compiled = (|| {
+            let mut python = Command::new(&self.site.python)
+                .args(["-I", "-c", SCRIPT])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::null())
+                .spawn()?;
+            if let Some(mut input) = python.stdin.take() {
+                std::io::Write::write_all(&mut input, &list)?;
+            }
+            python.wait()
+        })();
+        match compiled {
+            Ok(status) if status.success() => {}
+            Ok(status) => self
+                .reporter
+                .warning(&format!("some modules could not be compiled ({status})")),
+            Err(error) => self
+                .reporter
+                .warning(&format!("modules could not be compiled: {error}")),
+        }
+    }
+}
+
+/// A wheel must be what the lock says, whoever built it.
+pub(super) fn check_identity(
+    package: &LockedPackage,
+    stored: &StoredWheel,
+) -> Result<(), InstallError> {
+    let manifest = &stored.manifest;
+    if manifest.name == package.name && manifest.version == package.version {
+        return Ok(());
+    }
+    Err(InstallError::OtherPackage {
+        package: format!("{} ({})", package.pretty_name, package.version),
+        file: manifest.file.clone(),
+        found: format!("{} ({})", manifest.name, manifest.version),
+    })
+}
+
+fn yanked(package: &LockedPackage, file: &str, reason: &str) -> String {
+    let mut text = format!(
+        "The file chosen for install of {} {} ({file}) is yanked.",
+        package.pretty_name, package.version
+    );
+    if !reason.is_empty() {
+        text.push_str(" Reason for being yanked: ");
+        text.push_str(reason);
+    }
+    text
+}

@@ -1,0 +1,391 @@
+//! Installing an unpacked wheel into an environment.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use data_encoding::BASE64URL_NOPAD;
+use fs_err as fs;
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use super::direct_url::DirectUrl;
+use super::link::Linker;
+use super::manifest::{Manifest, Scheme, StoredFile};
+use super::record::{Written, direct_url_row, installed_text};
+use super::store::{StoredWheel, create_file, create_folders, new_folder};
+use super::{EntryPoint, WheelError, rewrite_shebang, script_text};
+use crate::environment::Environment;
+
+/// Poetry: the text of `INSTALLER`, without a line end. Tools and people compare environments, so it is Poetry's.
+pub const INSTALLER: &str = "Poetry 2.5.1";
+
+/// Prefix of folders in site-packages that are only there while something is being done. A killed process leaves
+/// them behind; the next one removes them.
+pub(crate) const TEMPORARY: &str = ".mpoetry-";
+
+/// Links are handed to threads in groups of at least this many.
+const GROUP: usize = 64;
+
+/// The folders of an environment that wheels write to.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// The environment itself: scheme `data`.
+    pub root: PathBuf,
+    /// Schemes `purelib` and `platlib`.
+    pub site_packages: PathBuf,
+    /// Scheme `scripts`.
+    pub scripts: PathBuf,
+    /// Scheme `headers`, without the distribution's own folder.
+    pub headers: PathBuf,
+    /// What scripts are started with.
+    pub python: PathBuf,
+    /// From site-packages up to the root: `../../..`.
+    up: String,
+}
+
+/// What an installation adds to the wheel.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Where it came from, if from no index.
+    pub direct_url: Option<DirectUrl>,
+}
+
+/// What an installation did.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Files that were there already and were replaced.
+    pub replaced: Vec<PathBuf>,
+}
+
+impl Site {
+    /// The folders of an environment.
+    #[must_use]
+    pub fn new(environment: &Environment) -> Self {
+        let minor = format!("python{}", environment.interpreter.markers.python_version);
+        let site_packages = environment.site_packages();
+        let depth = site_packages
+            .strip_prefix(&environment.root)
+            .map_or(0, |inside| inside.components().count());
+        Self {
+            root: environment.root.clone(),
+            scripts: environment.scripts(),
+            headers: environment.root.join("include").join("site").join(minor),
+            python: environment.python(),
+            up: vec![".."; depth].join("/"),
+            site_packages,
+        }
+    }
+
+    /// The folder of a scheme.
+    fn folder(&self, scheme: Scheme, manifest: &Manifest) -> PathBuf {
+        match scheme {
+            Scheme::Purelib | Scheme::Platlib => self.site_packages.clone(),
+            Scheme::Scripts => self.scripts.clone(),
+            Scheme::Headers => self.headers.join(&manifest.distribution),
+            Scheme::Data => self.root.clone(),
+        }
+    }
+
+    /// The way to a scheme's folder from the one that RECORD is in.
+    fn prefix(&self, scheme: Scheme, manifest: &Manifest) -> String {
+        if scheme == manifest.root {
+            return String::new();
+        }
+        let folder = self.folder(scheme, manifest);
+        if folder == self.site_packages {
+            return "./".to_owned();
+        }
+        match folder.strip_prefix(&self.root) {
+            Ok(inside) if inside.as_os_str().is_empty() => format!("{}/", self.up),
+            Ok(inside) => format!(
+                "{}/{}/",
+                self.up,
+                inside.to_string_lossy().replace('\\', "/")
+            ),
+            Err(_) => format!("{}/", folder.display()),
+        }
+    }
+}
+
+/// Installs an unpacked wheel. Its `.dist-info` appears last and whole; if anything fails before that, the files that
+/// were made are removed again.
+///
+/// # Errors
+/// [`WheelError::StoreDamaged`] when the unpacked wheel is not whole any more, else when files can't be written.
+pub fn install(
+    wheel: &StoredWheel,
+    site: &Site,
+    linker: Linker,
+    options: &Options,
+) -> Result<Report, WheelError> {
+    let job = Job {
+        wheel,
+        site,
+        linker,
+        made: Mutex::default(),
+        replaced: Mutex::default(),
+    };
+    match job.run(options) {
+        Ok(()) => Ok(Report {
+            replaced: job.replaced.into_inner().unwrap_or_default(),
+        }),
+        Err(error) => {
+            job.undo();
+            Err(error)
+        }
+    }
+}
+
+struct Job<'a> {
+    wheel: &'a StoredWheel,
+    site: &'a Site,
+    linker: Linker,
+    made: Mutex<Vec<PathBuf>>,
+    replaced: Mutex<Vec<PathBuf>>,
+}
+
+impl Job<'_> {
+    fn run(&self, options: &Options) -> Result<(), WheelError> {
+        let manifest = &self.wheel.manifest;
+        let (information, others): (Vec<_>, Vec<_>) = manifest
+            .files
+            .iter()
+            .partition(|file| self.in_dist_info(file).is_some());
+        let mut written = self.write_entry_points()?;
+        self.make_folders(&others)?;
+        let rows: Result<Vec<Written>, WheelError> = others
+            .par_iter()
+            .with_min_len(GROUP)
+            .map(|file| self.put(file))
+            .collect();
+        written.extend(rows?);
+        self.write_dist_info(&information, written, options)
+    }
+
+    /// The path inside `.dist-info`, if the file belongs there.
+    fn in_dist_info<'f>(&self, file: &'f StoredFile) -> Option<&'f str> {
+        let manifest = &self.wheel.manifest;
+        if file.scheme != manifest.root {
+            return None;
+        }
+        file.path
+            .strip_prefix(manifest.dist_info.as_str())?
+            .strip_prefix('/')
+    }
+
+    fn write_entry_points(&self) -> Result<Vec<Written>, WheelError> {
+        let manifest = &self.wheel.manifest;
+        if manifest.entry_points.is_empty() {
+            return Ok(Vec::new());
+        }
+        fs::create_dir_all(&self.site.scripts)?;
+        let prefix = self.site.prefix(Scheme::Scripts, manifest);
+        let write = |script: &EntryPoint| {
+            let text = script_text(
+                &self.site.python.to_string_lossy(),
+                &script.module,
+                &script.attribute,
+            );
+            self.write_new(&self.site.scripts.join(&script.name), text.as_bytes(), true)?;
+            Ok(Written {
+                path: script.name.clone(),
+                prefix: prefix.clone(),
+                content: Some(content(text.as_bytes())),
+            })
+        };
+        manifest.entry_points.iter().map(write).collect()
+    }
+
+    fn make_folders(&self, files: &[&StoredFile]) -> io::Result<()> {
+        for scheme in [
+            Scheme::Purelib,
+            Scheme::Platlib,
+            Scheme::Headers,
+            Scheme::Scripts,
+            Scheme::Data,
+        ] {
+            let mut paths = files
+                .iter()
+                .filter(|file| file.scheme == scheme)
+                .map(|file| file.path.as_str())
+                .peekable();
+            if paths.peek().is_some() {
+                create_folders(&self.site.folder(scheme, &self.wheel.manifest), paths)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn put(&self, file: &StoredFile) -> Result<Written, WheelError> {
+        let manifest = &self.wheel.manifest;
+        let target = self.site.folder(file.scheme, manifest).join(&file.path);
+        let content = if file.rewrite {
+            let script =
+                fs::read(self.wheel.path(file)).map_err(|error| self.lost(file, &error))?;
+            let script = rewrite_shebang(&script, &self.site.python.to_string_lossy());
+            self.write_new(&target, &script, true)?;
+            content(&script)
+        } else {
+            self.link(file, &target)?;
+            (file.hash.clone(), file.size)
+        };
+        Ok(Written {
+            path: file.path.clone(),
+            prefix: self.site.prefix(file.scheme, manifest),
+            content: Some(content),
+        })
+    }
+
+    fn link(&self, file: &StoredFile, target: &Path) -> Result<(), WheelError> {
+        let source = self.wheel.path(file);
+        match self.linker.link(&source, target) {
+            Ok(replaced) => {
+                self.note(target, replaced);
+                Ok(())
+            }
+            Err(error) => Err(self.lost(file, &error)),
+        }
+    }
+
+    /// Tells a file that is gone from the cache from other troubles.
+    fn lost(&self, file: &StoredFile, error: &io::Error) -> WheelError {
+        let source = self.wheel.path(file);
+        if error.kind() == io::ErrorKind::NotFound && !source.exists() {
+            return WheelError::StoreDamaged(source);
+        }
+        let target = self
+            .site
+            .folder(file.scheme, &self.wheel.manifest)
+            .join(&file.path);
+        WheelError::Io(io::Error::new(
+            error.kind(),
+            format!("failed to write `{}`: {error}", target.display()),
+        ))
+    }
+
+    /// Writes a file of its own, never into one that is there: that may be a link into the cache.
+    fn write_new(&self, path: &Path, bytes: &[u8], executable: bool) -> io::Result<()> {
+        let replaced = match std::fs::remove_file(path) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            Err(error) => return Err(error),
+        };
+        let mut file = create_file(path, executable)?;
+        self.note(path, replaced);
+        file.write_all(bytes)
+    }
+
+    fn note(&self, path: &Path, replaced: bool) {
+        let list = if replaced { &self.replaced } else { &self.made };
+        list.lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .push(path.to_owned());
+    }
+
+    /// Makes the `.dist-info` folder under another name and renames it when it is whole.
+    fn write_dist_info(
+        &self,
+        files: &[&StoredFile],
+        mut written: Vec<Written>,
+        options: &Options,
+    ) -> Result<(), WheelError> {
+        let manifest = &self.wheel.manifest;
+        let folder = new_folder(&self.site.site_packages, TEMPORARY)?;
+        let inside = |file: &StoredFile| self.in_dist_info(file).unwrap_or(&file.path).to_owned();
+        let paths: Vec<String> = files.iter().map(|file| inside(file)).collect();
+        create_folders(folder.path(), paths.iter().map(String::as_str))?;
+        let row = |path: String, content| Written {
+            path: format!("{}/{path}", manifest.dist_info),
+            prefix: String::new(),
+            content,
+        };
+        for (file, path) in files.iter().zip(paths) {
+            // Poetry: a wheel's own INSTALLER is overwritten, but its row stays in RECORD.
+            if path != "INSTALLER" {
+                let target = folder.path().join(&path);
+                self.linker
+                    .link(&self.wheel.path(file), &target)
+                    .map_err(|error| self.lost(file, &error))?;
+            }
+            written.push(row(path, Some((file.hash.clone(), file.size))));
+        }
+        written.push(row(
+            "INSTALLER".to_owned(),
+            Some(content(INSTALLER.as_bytes())),
+        ));
+        written.push(row("RECORD".to_owned(), None));
+        let mut record = installed_text(written);
+        let write = |name: &str, text: &str| {
+            create_file(&folder.path().join(name), false)?.write_all(text.as_bytes())
+        };
+        write("INSTALLER", INSTALLER)?;
+        if let Some(url) = &options.direct_url {
+            write("direct_url.json", &url.to_text())?;
+            record.push_str(&direct_url_row(&manifest.dist_info));
+        }
+        write("RECORD", &record)?;
+        self.publish(folder)
+    }
+
+    fn publish(&self, folder: tempfile::TempDir) -> Result<(), WheelError> {
+        let target = self.site.site_packages.join(&self.wheel.manifest.dist_info);
+        if target.symlink_metadata().is_ok() {
+            remove_folder(&target, &self.site.site_packages)?;
+        }
+        fs::rename(folder.path(), &target)?;
+        let _moved = folder.keep();
+        Ok(())
+    }
+
+    /// Removes what was made. Files that were replaced stay: what they were is gone, and a namespace package may need
+    /// them.
+    fn undo(&self) {
+        let made = self
+            .made
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        for path in made.iter() {
+            if let Err(error) = std::fs::remove_file(path) {
+                tracing::debug!("could not remove {}: {error}", path.display());
+            }
+        }
+    }
+}
+
+/// Removes a folder so that it is either there whole or not at all: first it gets another name.
+pub(super) fn remove_folder(folder: &Path, parent: &Path) -> io::Result<()> {
+    let trash = new_folder(parent, TEMPORARY)?;
+    fs::rename(folder, trash.path().join("removed"))?;
+    trash.close()
+}
+
+fn content(bytes: &[u8]) -> (String, u64) {
+    let hash = BASE64URL_NOPAD.encode(&Sha256::digest(bytes));
+    (format!("sha256={hash}"), bytes.len() as u64)
+}
+
+/// Removes what killed processes left in site-packages. Call it only while holding the environment's lock.
+pub(crate) fn remove_leftovers(site_packages: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(site_packages)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// The modules of a wheel, where they were installed.
+pub(crate) fn modules(wheel: &StoredWheel, site: &Site) -> Vec<PathBuf> {
+    let is_module = |file: &&StoredFile| {
+        matches!(file.scheme, Scheme::Purelib | Scheme::Platlib) && file.path.ends_with(".py")
+    };
+    wheel
+        .manifest
+        .files
+        .iter()
+        .filter(is_module)
+        .map(|file| site.site_packages.join(&file.path))
+        .collect()
+}
