@@ -24,6 +24,7 @@
 #![warn(missing_docs)]
 
 pub mod build;
+pub mod bundle;
 pub mod editable;
 pub mod environment;
 pub mod fetch;

@@ -1,0 +1,232 @@
+//! The packages that a lock pins from elsewhere: which file of each fits the target, and the file itself.
+
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use futures_util::{StreamExt, TryStreamExt};
+use resolver::cache::{Bucket, Cache};
+use resolver::lock::{LockedPackage, SourceKind};
+
+use super::local::{Local, foreign_wheel};
+use super::{BundleError, Bundler, MissingFile, Reporter, Target};
+use crate::build::Kind;
+use crate::fetch::{Checkout, Fetcher, checkout, locked_files, project_folder, unpack_sdist};
+
+/// A wheel from elsewhere.
+pub(super) struct ThirdParty<'p> {
+    pub(super) package: &'p LockedPackage,
+    pub(super) file: String,
+    pub(super) path: PathBuf,
+    pub(super) sha256: String,
+}
+
+/// The wheel that will be taken, if the lock alone tells: name and sha256.
+pub(super) fn expected(package: &LockedPackage, target: &Target) -> Option<(String, String)> {
+    let best = locked_files(package, &target.tags).into_iter().next()?;
+    let sha256 = best.sha256()?.to_owned();
+    best.is_wheel().then_some((best.file, sha256))
+}
+
+/// Makes sure that there is a file for each package, before anything is downloaded.
+///
+/// # Errors
+/// Names all packages without one.
+pub(super) fn check(packages: &[&LockedPackage], target: &Target) -> Result<(), BundleError> {
+    let missing: Vec<MissingFile> = packages
+        .iter()
+        .filter(|package| !is_obtainable(package, target))
+        .map(|package| MissingFile {
+            package: package.name.clone(),
+            version: package.version.to_string(),
+            files: package.files.iter().map(|file| file.file.clone()).collect(),
+            has_sdist: package
+                .files
+                .iter()
+                .any(|file| !file.file.ends_with(".whl")),
+        })
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(BundleError::NoFile {
+        target: target.description.clone(),
+        packages: missing,
+    })
+}
+
+fn is_obtainable(package: &LockedPackage, target: &Target) -> bool {
+    if is_git(package) {
+        return target.is_host;
+    }
+    let files = locked_files(package, &target.tags);
+    files.iter().any(|file| file.is_wheel() || target.is_host)
+}
+
+fn is_git(package: &LockedPackage) -> bool {
+    package
+        .source
+        .as_ref()
+        .is_some_and(|source| source.kind == SourceKind::Git)
+}
+
+impl Bundler<'_> {
+    /// Brings the wheels of all packages into the cache; builds them where there is but an sdist.
+    pub(super) fn third_party<'p>(
+        &self,
+        packages: &[&'p LockedPackage],
+        target: &Target,
+        folder: &Path,
+        reporter: &dyn Reporter,
+    ) -> Result<Vec<ThirdParty<'p>>, BundleError> {
+        let fetcher = Fetcher {
+            index: self.index,
+            sources: self.sources,
+            tags: &target.tags,
+            folder,
+        };
+        let (repositories, files): (Vec<&LockedPackage>, Vec<&LockedPackage>) = packages
+            .iter()
+            .copied()
+            .partition(|package| is_git(package));
+        let limit = self.index.settings().connections.max(1);
+        let fetcher = &fetcher;
+        let fetched: Vec<_> = self.runtime.block_on(
+            futures_util::stream::iter(files)
+                .map(|package| async move {
+                    let fetched = match fetcher.local(package, |_| false) {
+                        Some(fetched) => fetched,
+                        None => match local_file(package) {
+                            Some(path) => fetcher.local_file(package, path)?,
+                            None => {
+                                reporter.downloading(&package.name);
+                                fetcher.fetch(package, &|_, _| {}).await?
+                            }
+                        },
+                    };
+                    Ok::<_, BundleError>((package, fetched))
+                })
+                .buffer_unordered(limit)
+                .try_collect(),
+        )?;
+        let mut wheels = Vec::with_capacity(packages.len());
+        for (package, fetched) in fetched {
+            let path = fetched.path.clone().unwrap_or_default();
+            wheels.push(if fetched.is_wheel() {
+                ThirdParty {
+                    package,
+                    file: fetched.file,
+                    path,
+                    sha256: fetched.sha256,
+                }
+            } else {
+                let key = format!("sdist {}", fetched.sha256);
+                self.built(package, target, &key, reporter, |into| {
+                    let project = unpack_sdist(&path, &fetched.file, into)?;
+                    Ok(project_folder(&project, subdirectory(package)))
+                })?
+            });
+        }
+        for package in repositories {
+            wheels.push(self.built_repository(package, target, reporter)?);
+        }
+        Ok(wheels)
+    }
+
+    fn built_repository<'p>(
+        &self,
+        package: &'p LockedPackage,
+        target: &Target,
+        reporter: &dyn Reporter,
+    ) -> Result<ThirdParty<'p>, BundleError> {
+        let source = package.source.as_ref();
+        let url = source.map(|source| source.url.as_str()).unwrap_or_default();
+        let revision = source
+            .and_then(|source| {
+                source
+                    .resolved_reference
+                    .as_deref()
+                    .or(source.reference.as_deref())
+            })
+            .unwrap_or("HEAD");
+        let inside = subdirectory(package);
+        let key = format!("git {url} {revision} {}", inside.unwrap_or_default());
+        self.built(package, target, &key, reporter, |into| {
+            let folder = into.join("checkout");
+            checkout(Checkout { url, revision }, &folder, self.index.cache())?;
+            Ok(project_folder(&folder, inside))
+        })
+    }
+
+    /// The wheel that is built from what `unpack` puts into a folder, built once for each interpreter.
+    fn built<'p>(
+        &self,
+        package: &'p LockedPackage,
+        target: &Target,
+        key: &str,
+        reporter: &dyn Reporter,
+        unpack: impl FnOnce(&Path) -> Result<PathBuf, BundleError>,
+    ) -> Result<ThirdParty<'p>, BundleError> {
+        let cache = self.index.cache();
+        let tag = target
+            .tags
+            .ordered()
+            .first()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let epoch = format!("{:?}", self.build.timestamp());
+        let key = format!("third-party/{}", Cache::digest(&[key, &tag, &epoch]));
+        let kept = cache.path(Bucket::Builds, &key);
+        let _lock = cache.lock(Bucket::Builds, &key)?;
+        let known = fs::read_dir(&kept)
+            .ok()
+            .and_then(|mut entries| Some(entries.next()?.ok()?.path()));
+        let path = match known {
+            Some(path) => path,
+            None => {
+                reporter.building(&package.name);
+                let failed = |source| BundleError::Build {
+                    name: package.name.clone(),
+                    source: Box::new(source),
+                };
+                let folder = cache.temp_dir(Bucket::Builds)?;
+                let tree = folder.path().join("source");
+                fs::create_dir_all(&tree)?;
+                let project = unpack(&tree)?;
+                let wheel = self
+                    .build
+                    .wheel(&project, Kind::Wheel, &folder.path().join("wheel"))
+                    .map_err(failed)?;
+                let unpinned = foreign_wheel(&package.name, &wheel).map_err(failed)?;
+                let local = Local {
+                    cache,
+                    build: self.build,
+                    reporter,
+                };
+                let repacked = local.pin(unpinned, &super::pin::Pins::new())?;
+                let path = kept.join(wheel.file_name().unwrap_or_default());
+                let bytes = fs::read(repacked.path)?;
+                crate::build::write_atomically(&path, &bytes, 0o644).map_err(failed)?;
+                path
+            }
+        };
+        Ok(ThirdParty {
+            package,
+            file: path
+                .file_name()
+                .map(|file| file.to_string_lossy().into_owned())
+                .unwrap_or_default(),
+            sha256: crate::fetch::sha256_of(&path)?,
+            path,
+        })
+    }
+}
+
+/// The path of a file dependency.
+fn local_file(package: &LockedPackage) -> Option<&str> {
+    let source = package.source.as_ref()?;
+    (source.kind == SourceKind::File).then_some(source.url.as_str())
+}
+
+fn subdirectory(package: &LockedPackage) -> Option<&str> {
+    package.source.as_ref()?.subdirectory.as_deref()
+}
