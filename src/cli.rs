@@ -1,0 +1,463 @@
+//! The command line: global options, commands, and Poetry's words for what is wrong with it.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::arguments::Words;
+use crate::commands::{bundle, env, install, lock, run, sync};
+use crate::console::{BOLD, Console, INFO, NAME, VALUE};
+use crate::failure::Failure;
+
+/// Poetry: the version whose behaviour we have; projects ask for it with `requires-poetry`, scripts with
+/// `--version`.
+pub(crate) use resolver::lock::POETRY_VERSION;
+
+/// Manages the dependencies, environments and bundles of Python projects, as Poetry does
+#[derive(Debug, Parser)]
+#[command(
+    name = "mpoetry",
+    disable_version_flag = true,
+    disable_help_flag = true,
+    args_override_self = true,
+    subcommand_required = true,
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    /// Options of all commands.
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options that may stand before or after the command.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Globals {
+    /// Show help: of the command, or the list of commands
+    #[arg(short, long, action = clap::ArgAction::HelpShort, global = true)]
+    help: Option<bool>,
+    /// Say nothing at all, not even what went wrong
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Show the version of Poetry that this program stands for
+    #[arg(short = 'V', long, global = true)]
+    version: bool,
+    /// Use colours, wherever the output goes
+    #[arg(long, global = true)]
+    ansi: bool,
+    /// Use no colours
+    #[arg(long, global = true)]
+    no_ansi: bool,
+    /// Ask no questions, take the defaults
+    #[arg(short, long, global = true)]
+    no_interaction: bool,
+    /// Accepted for Poetry's sake: there are no plugins
+    #[arg(long, global = true)]
+    no_plugins: bool,
+    /// Ask indexes again instead of trusting what is cached of their answers
+    #[arg(long, global = true)]
+    pub(crate) no_cache: bool,
+    /// The project's folder; other paths stay relative to where you are
+    #[arg(short = 'P', long, value_name = "PROJECT", global = true)]
+    pub(crate) project: Option<PathBuf>,
+    /// Go to this folder first; all paths are relative to it
+    #[arg(short = 'C', long, value_name = "DIRECTORY", global = true)]
+    pub(crate) directory: Option<PathBuf>,
+    /// Say more: -v for details, -vv for more of them, -vvv to debug
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    verbose: u8,
+}
+
+/// All commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Bundle(bundle::BundleArgs),
+    #[command(subcommand)]
+    Env(env::EnvCommand),
+    Install(install::InstallArgs),
+    /// Lists commands
+    List,
+    Lock(lock::LockArgs),
+    Run(run::RunArgs),
+    Sync(sync::SyncArgs),
+}
+
+/// Prints the version as Poetry does, since scripts look for it; with `-v` our own as well.
+pub(crate) fn print_version(console: &Console) {
+    console.line(poetry_version());
+    if console.is_verbose() {
+        let own = env!("CARGO_PKG_VERSION");
+        console.line(format_args!(
+            "mpoetry ({BOLD}version {VALUE}{own}{VALUE:#}{BOLD:#})"
+        ));
+    }
+}
+
+fn poetry_version() -> String {
+    format!("{BOLD}Poetry{BOLD:#} (version {NAME}{POETRY_VERSION}{NAME:#})")
+}
+
+/// Parses the words. `None`: all was said already (help, or the list of commands).
+///
+/// # Errors
+/// With Poetry's words, when they don't fit.
+pub(crate) fn parse(words: Words, console: &Console) -> Result<Option<Cli>, Failure> {
+    if words.command.is_empty() {
+        print_overview(console);
+        return Ok(None);
+    }
+    let name = known_command(&words.command)?;
+    let program = std::iter::once(OsString::from("mpoetry"));
+    let parsed = with_whole_help(Cli::command())
+        .try_get_matches_from(program.chain(words.arguments))
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    match parsed {
+        Ok(cli) => Ok(Some(cli)),
+        Err(error) if error.kind() == ErrorKind::DisplayHelp => {
+            console.line(error.render().ansi().to_string().trim_end());
+            Ok(None)
+        }
+        Err(error) => Err(Failure::new(fault(&error, &name))),
+    }
+}
+
+/// Help has one form, whether it is asked for by `-h` or `--help`: a line per option, and all that is said
+/// about the command.
+fn with_whole_help(command: clap::Command) -> clap::Command {
+    command.mut_subcommands(|command| {
+        let about = command.get_long_about().or(command.get_about()).cloned();
+        with_whole_help(command.about(about.unwrap_or_default()))
+    })
+}
+
+/// Poetry's words for a fault that clap found with `command`.
+fn fault(error: &clap::Error, command: &str) -> String {
+    let word = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        Some(ContextValue::Strings(texts)) => texts.join(", "),
+        _ => String::new(),
+    };
+    let argument = word(ContextKind::InvalidArg);
+    // `--only <GROUPS>` carries the placeholder of its value.
+    let option = argument.split([' ', '=', '[']).next().unwrap_or_default();
+    let value = word(ContextKind::InvalidValue);
+    match error.kind() {
+        ErrorKind::UnknownArgument if argument.starts_with('-') => {
+            format!("The option \"{argument}\" does not exist")
+        }
+        ErrorKind::UnknownArgument => {
+            format!("No arguments expected for \"{command}\" command, got \"{argument}\"")
+        }
+        ErrorKind::MissingRequiredArgument => {
+            let missing = argument
+                .trim_matches(['<', '>', '.', '[', ']'])
+                .to_lowercase();
+            format!("Not enough arguments (missing: \"{missing}\")")
+        }
+        ErrorKind::InvalidValue if value.is_empty() => {
+            format!("The \"{option}\" option requires a value")
+        }
+        ErrorKind::InvalidValue => {
+            let valid = word(ContextKind::ValidValue);
+            format!(
+                "\"{value}\" is an invalid value for the \"{option}\" option (valid are: {valid})"
+            )
+        }
+        ErrorKind::TooManyValues => format!("The \"{option}\" option does not accept a value"),
+        // None of Poetry's cases: clap's own first line.
+        _ => {
+            let text = error.render().to_string();
+            let line = text.lines().next().unwrap_or_default();
+            line.trim_start_matches("error: ").to_owned()
+        }
+    }
+}
+
+/// Poetry: its commands, with those of the official plugins, that are not ours yet. They are refused by
+/// name, so that nobody takes them for typing errors.
+const NOT_YET: [&str; 41] = [
+    "about",
+    "add",
+    "build",
+    "build-project",
+    "cache clear",
+    "cache list",
+    "check",
+    "check-project",
+    "completions",
+    "config",
+    "debug info",
+    "debug resolve",
+    "debug tags",
+    "env activate",
+    "env list",
+    "env remove",
+    "env use",
+    "export",
+    "init",
+    "new",
+    "publish",
+    "python install",
+    "python list",
+    "python remove",
+    "remove",
+    "search",
+    "self add",
+    "self install",
+    "self lock",
+    "self remove",
+    "self show",
+    "self sync",
+    "self update",
+    "shell",
+    "show",
+    "source add",
+    "source remove",
+    "source show",
+    "update",
+    "version",
+    "bundle venv",
+];
+const DOCUMENTATION: &str = "https://python-poetry.org/docs/cli/";
+
+/// The name of the command that these words begin with.
+fn known_command(words: &[String]) -> Result<String, Failure> {
+    let first = words.first().map_or("", String::as_str);
+    let two = words.get(1).map(|second| format!("{first} {second}"));
+    let two = two.unwrap_or_default();
+    let known = commands();
+    for name in [two.as_str(), first] {
+        if NOT_YET.contains(&name) {
+            return Err(not_yet(name));
+        }
+        if known.iter().any(|command| command.name == name) || name == "help" {
+            return Ok(name.to_owned());
+        }
+    }
+    let in_namespace = format!("{first} ");
+    let is_namespace = |name: &str| name.starts_with(&in_namespace);
+    if known.iter().any(|command| is_namespace(&command.name)) {
+        let near = known.iter().filter(|command| is_namespace(&command.name));
+        let what =
+            format!("The requested command does not exist in the {NAME}{first}{NAME:#} namespace.");
+        return Err(no_such_command(&what, near, &format!("#{first}")));
+    }
+    if NOT_YET.iter().any(|name| is_namespace(name)) {
+        return Err(not_yet(first));
+    }
+    let near = known.iter().filter(|command| is_near(first, &command.name));
+    let what = format!("The requested command {NAME}{first}{NAME:#} does not exist.");
+    Err(no_such_command(&what, near, ""))
+}
+
+fn not_yet(name: &str) -> Failure {
+    Failure::new(format!(
+        "The command \"{name}\" is not supported by mpoetry yet; \
+         use Poetry for it: both work on the same project, lock file and environment."
+    ))
+}
+
+fn no_such_command<'a>(
+    what: &str,
+    near: impl Iterator<Item = &'a Listed>,
+    section: &str,
+) -> Failure {
+    let mut text = what.to_owned();
+    let near: Vec<String> = near
+        .map(|command| format!("\n    {NAME}{}{NAME:#}: {}", command.name, command.about))
+        .collect();
+    if !near.is_empty() {
+        text += &format!("\n\nDid you mean one of these perhaps?{}", near.concat());
+    }
+    text += &format!("\n\n{BOLD}Documentation: {BOLD:#}{INFO}{DOCUMENTATION}{section}{INFO:#}");
+    Failure::message(text)
+}
+
+/// Poetry: a third of the letters may differ, or the name is part of the command's.
+fn is_near(name: &str, command: &str) -> bool {
+    command.contains(name) || 3 * strsim::levenshtein(name, command) <= name.chars().count()
+}
+
+/// A command as the overview lists it.
+#[derive(Debug)]
+struct Listed {
+    /// With its namespace.
+    name: String,
+    about: String,
+}
+
+/// All our commands by name; those in namespaces last, as Poetry lists them.
+fn commands() -> Vec<Listed> {
+    let mut plain = Vec::new();
+    let mut in_namespaces = Vec::new();
+    for command in Cli::command().get_subcommands() {
+        if !command.has_subcommands() {
+            plain.push(listed(String::new(), command));
+        }
+        let namespace = format!("{} ", command.get_name());
+        in_namespaces.extend(
+            command
+                .get_subcommands()
+                .map(|sub| listed(namespace.clone(), sub)),
+        );
+    }
+    plain.append(&mut in_namespaces);
+    plain
+}
+
+fn listed(namespace: String, command: &clap::Command) -> Listed {
+    let about = command
+        .get_about()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    Listed {
+        name: namespace + command.get_name(),
+        about,
+    }
+}
+
+/// What `mpoetry` alone and `mpoetry list` print, in the form of Poetry's `list`.
+pub(crate) fn print_overview(console: &Console) {
+    console.line(poetry_version());
+    console.line(format_args!(
+        "\n{BOLD}Usage:{BOLD:#}\n  command [options] [arguments]"
+    ));
+    console.line(format_args!("\n{BOLD}Options:{BOLD:#}"));
+    for option in Cli::command().get_arguments() {
+        let short = option
+            .get_short()
+            .map_or_else(|| "    ".to_owned(), |c| format!("-{c}, "));
+        let long = option.get_long().unwrap_or_default();
+        let value = option
+            .get_value_names()
+            .filter(|_| option.get_action().takes_values());
+        let value = value.map_or_else(String::new, |names| format!("={}", names.join(" ")));
+        let help = option
+            .get_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let names = format!("{short}--{long}{value}");
+        console.line(format_args!("  {VALUE}{names:<27}{VALUE:#}{help}"));
+    }
+    console.line(format_args!("\n{BOLD}Available commands:{BOLD:#}"));
+    let commands = commands();
+    let width = commands
+        .iter()
+        .map(|command| command.name.len())
+        .max()
+        .unwrap_or(0);
+    let mut group = "";
+    for Listed { name, about } in &commands {
+        let namespace = name.split_once(' ').map_or("", |(namespace, _)| namespace);
+        if namespace != group {
+            console.line(format_args!("\n {VALUE}{namespace}{VALUE:#}"));
+            group = namespace;
+        }
+        console.line(format_args!("  {NAME}{name:<width$}{NAME:#}  {about}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::{Cli, parse};
+    use crate::arguments::Words;
+    use crate::console::Console;
+
+    fn fault(line: &str) -> String {
+        let words = Words::read(line.split_whitespace().map(Into::into).collect());
+        let console = Console::new(words.output);
+        let text = parse(words, &console).expect_err(line).text();
+        anstream::adapter::strip_str(&text).to_string()
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn faults_are_told_in_the_words_of_poetry() {
+        for (line, expected) in [
+            ("lock --nope", "The option \"--nope\" does not exist"),
+            ("lock --nope=3", "The option \"--nope\" does not exist"),
+            ("lock -x", "The option \"-x\" does not exist"),
+            (
+                "lock --no-update",
+                "The option \"--no-update\" does not exist",
+            ),
+            (
+                "lock foo",
+                "No arguments expected for \"lock\" command, got \"foo\"",
+            ),
+            (
+                "env info foo",
+                "No arguments expected for \"env info\" command, got \"foo\"",
+            ),
+            ("install --only", "The \"--only\" option requires a value"),
+            ("install -E", "The \"--extras\" option requires a value"),
+            ("lock -C", "The \"--directory\" option requires a value"),
+            (
+                "install --no-root=3",
+                "The \"--no-root\" option does not accept a value",
+            ),
+            ("run", "Not enough arguments (missing: \"args\")"),
+            ("run -x cmd", "The option \"-x\" does not exist"),
+        ] {
+            assert_eq!(fault(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn unknown_commands_get_suggestions_and_known_ones_a_clear_no() {
+        assert_eq!(
+            fault("instal"),
+            "The requested command instal does not exist.\n\n\
+             Did you mean one of these perhaps?\n    install: Installs the project's dependencies\n\n\
+             Documentation: https://python-poetry.org/docs/cli/"
+        );
+        assert_eq!(
+            fault("foo"),
+            "The requested command foo does not exist.\n\n\
+             Documentation: https://python-poetry.org/docs/cli/"
+        );
+        assert!(
+            fault("env").starts_with("The requested command does not exist in the env namespace.")
+        );
+        assert!(fault("env").ends_with("https://python-poetry.org/docs/cli/#env"));
+        for command in [
+            "add",
+            "env list",
+            "self",
+            "cache clear",
+            "shell",
+            "bundle venv",
+        ] {
+            let expected = format!("The command \"{command}\" is not supported by mpoetry yet;");
+            assert!(fault(command).starts_with(&expected), "{command}");
+        }
+    }
+
+    #[test]
+    fn options_stand_anywhere_and_in_bundles() {
+        for line in [
+            "-qn lock",
+            "lock -qn",
+            "-v install -vv --only=main -Ea",
+            "install --no-root --no-root",
+            "lock -P . --no-cache --no-plugins",
+            "env -n info -pe",
+            "run -v -- python -V",
+        ] {
+            let words = Words::read(line.split_whitespace().map(Into::into).collect());
+            let console = Console::new(words.output);
+            assert!(parse(words, &console).is_ok(), "{line}");
+        }
+    }
+}

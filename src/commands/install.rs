@@ -1,0 +1,294 @@
+//! `mpoetry install`: bring the environment to what `poetry.lock` says.
+
+use std::collections::BTreeSet;
+
+use installer::build::BuildError;
+use installer::editable;
+use installer::environment::Environment;
+use installer::install::{InstallError, Installer};
+use installer::plan::{Plan, PlanOptions, Selection};
+use resolver::lock::{LockError, Lockfile};
+use resolver::name::GroupName;
+use resolver::project::Project;
+
+use super::lock;
+use crate::console::{BOLD, INFO, NAME, WARNING};
+use crate::context::Context;
+use crate::failure::{self, Failure};
+use crate::progress::{self, Installing, Which};
+use crate::selection::{self, DefaultGroups, ExtraArgs, GroupArgs};
+
+/// Installs the project's dependencies
+///
+/// Installs what poetry.lock says into the project's environment, and the project itself as an editable
+/// package. Without a lock file the dependencies are resolved first, and the lock file is written. What is
+/// installed besides stays; `sync` removes it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct InstallArgs {
+    #[command(flatten)]
+    what: WhatArgs,
+    /// Remove what is not wanted (deprecated: use `sync`)
+    #[arg(long)]
+    sync: bool,
+}
+
+/// What to install: the options of `install` and `sync`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct WhatArgs {
+    #[command(flatten)]
+    groups: GroupArgs,
+    /// Take all dependency groups, the optional ones too
+    #[arg(long)]
+    all_groups: bool,
+    #[command(flatten)]
+    extras: ExtraArgs,
+    /// Leave out the project itself
+    #[arg(long)]
+    no_root: bool,
+    /// Install the project itself and nothing else
+    #[arg(long)]
+    only_root: bool,
+    /// Leave out path dependencies that are directories (for a Docker layer without their sources)
+    #[arg(long)]
+    no_directory: bool,
+    /// Tell what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Compile Python files to byte code
+    #[arg(long)]
+    compile: bool,
+}
+
+/// What to remove from an environment.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Removal {
+    Nothing,
+    Unwanted,
+}
+
+/// # Errors
+/// When options contradict each other, the lock file is stale, or something can't be installed.
+pub(crate) fn run(cx: &Context, args: &InstallArgs) -> Result<(), Failure> {
+    if !args.sync {
+        return install(cx, &args.what, Removal::Nothing);
+    }
+    cx.console.warning(
+        "The `--sync` option is deprecated and slated for removal, \
+         use the `poetry sync` command instead.",
+    );
+    install(cx, &args.what, Removal::Unwanted)
+}
+
+/// Installs what `args` ask for.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn install(cx: &Context, args: &WhatArgs, removal: Removal) -> Result<(), Failure> {
+    let project = cx.project()?;
+    // Poetry: the environment is made before any option is looked at.
+    let environment = cx.environment()?;
+    args.check()?;
+    let groups = args.groups(cx, project)?;
+
+    let is_locked = project.root.join("poetry.lock").exists();
+    let lockfile = if is_locked {
+        from_lock(cx, project, args)
+    } else {
+        from_scratch(cx, project, args)
+    }?;
+    let extras = args.extras.choose(lockfile.extras.keys())?;
+    if cx.console.is_verbose() {
+        let text = "Finding the necessary packages for the current system";
+        cx.console.line(format_args!("\n{INFO}{text}{INFO:#}"));
+    }
+    let options = PlanOptions {
+        synchronize: removal == Removal::Unwanted,
+        root: project.package_name(),
+        folder: project.root.clone(),
+        skip_directories: args.no_directory,
+    };
+    let plan = Plan::new(
+        &lockfile,
+        &Selection { groups, extras },
+        &environment.interpreter.markers,
+        &environment.installed()?,
+        &options,
+    );
+    carry_out(cx, project, environment, &plan, args)?;
+    if !is_locked && !args.dry_run {
+        lock::write(cx, &lockfile)?;
+    }
+    install_root(cx, project, environment, args)
+}
+
+/// The lock file, if it may be installed from.
+fn from_lock(cx: &Context, project: &Project, args: &WhatArgs) -> Result<Lockfile, Failure> {
+    cx.console.line(format_args!(
+        "{INFO}Installing dependencies from lock file{INFO:#}"
+    ));
+    let lockfile = Lockfile::read(&project.root)?.ok_or(LockError::Missing)?;
+    if !lockfile.is_fresh(project) {
+        return Err(Failure::new(
+            "pyproject.toml changed significantly since poetry.lock was last generated. \
+             Run `poetry lock` to fix the lock file.",
+        ));
+    }
+    args.extras.choose(lockfile.extras.keys())?;
+    if lockfile.metadata.has_groups_and_markers() {
+        return Ok(lockfile);
+    }
+    if cx.console.is_verbose() {
+        let text = "Cannot install without re-resolving \
+                    because the lock file is not at least version 2.1";
+        cx.console.line(format_args!("{INFO}{text}{INFO:#}"));
+    }
+    cx.resolve_silently(project, Some(&lockfile))
+}
+
+/// A new lock file, which is not written before all is installed.
+fn from_scratch(cx: &Context, project: &Project, args: &WhatArgs) -> Result<Lockfile, Failure> {
+    args.extras.choose(project.extras.keys())?;
+    cx.console
+        .line(format_args!("{INFO}Updating dependencies{INFO:#}"));
+    cx.resolve(project, None)
+}
+
+fn carry_out(
+    cx: &Context,
+    project: &Project,
+    environment: &Environment,
+    plan: &Plan,
+    args: &WhatArgs,
+) -> Result<(), Failure> {
+    let verbose = args.dry_run || cx.console.is_verbose();
+    progress::print_summary(cx.console, plan, verbose);
+    if verbose {
+        let which = if args.dry_run {
+            Which::All
+        } else {
+            Which::Skipped
+        };
+        progress::print_operations(cx.console, plan, &project.root, which);
+    }
+    if args.dry_run || !plan.has_work() {
+        return Ok(());
+    }
+    cx.tell_unheeded_settings();
+    let installer = Installer {
+        index: cx.index()?,
+        sources: &project.all_sources(),
+        build: cx.build_frontend()?,
+        environment,
+        folder: project.root.clone(),
+        runtime: cx.runtime()?.handle().clone(),
+        workers: cx.settings()?.workers,
+        compile: args.compile,
+    };
+    let reporter = Installing::start(cx.console, plan, &project.root);
+    installer
+        .run(plan, &reporter)
+        .map_err(|error| install_failure(cx, error))
+}
+
+/// Poetry: what fails with one package is told among the operations, on stdout and set in.
+fn install_failure(cx: &Context, error: InstallError) -> Failure {
+    let advice = error.advice(cx.console.is_verbose());
+    let text = match &error {
+        InstallError::Environment(_) | InstallError::Io(_) => return error.into(),
+        InstallError::Failed { source, .. } => {
+            // The line about the package comes last, as a summary.
+            let mut text = failure::with_causes(source.as_ref());
+            text += &format!("\n\n{error}");
+            text
+        }
+        _ => failure::with_causes(&error),
+    };
+    let text = advice.map_or(text.clone(), |advice| format!("{text}\n\n{advice}"));
+    let lines: Vec<String> = text.lines().map(|line| format!("    | {line}\n")).collect();
+    cx.console
+        .line(format_args!("\n{WARNING}{}{WARNING:#}", lines.concat()));
+    Failure::silent()
+}
+
+/// Poetry: the project itself is installed last, and always anew.
+fn install_root(
+    cx: &Context,
+    project: &Project,
+    environment: &Environment,
+    args: &WhatArgs,
+) -> Result<(), Failure> {
+    if args.no_root || !project.package_mode {
+        return Ok(());
+    }
+    let name = project.name.as_deref().unwrap_or_default();
+    let version = project.version.as_deref().unwrap_or_default();
+    cx.console.line(format_args!(
+        "\n{BOLD}Installing{BOLD:#} the current project: {NAME}{name}{NAME:#} ({BOLD}{version}{BOLD:#})"
+    ));
+    if args.dry_run {
+        cx.console.line("");
+        return Ok(());
+    }
+    if has_build_settings(project) {
+        cx.build_frontend()?.run_build_script(project)?;
+    }
+    let warnings = editable::install_root(project, environment).map_err(root_failure)?;
+    for warning in warnings {
+        cx.console.warning(format_args!("Warning: {warning}"));
+    }
+    Ok(())
+}
+
+/// Only with `[tool.poetry.build]` there may be a script to run, and a front end to make for it.
+fn has_build_settings(project: &Project) -> bool {
+    let tool = project
+        .document
+        .get("tool")
+        .and_then(|tool| tool.get("poetry"));
+    tool.is_some_and(|poetry| poetry.get("build").is_some())
+}
+
+/// Poetry: a project without its package is mostly an application, so there is a lot of advice.
+fn root_failure(error: BuildError) -> Failure {
+    if !matches!(error, BuildError::ModuleNotFound { .. }) {
+        return error.into();
+    }
+    Failure::plain(format!(
+        "Error: The current project could not be installed: {error}\n\
+         If you do not want to install the current project use --no-root.\n\
+         If you want to use Poetry only for dependency management but not for packaging, \
+         you can disable package mode by setting package-mode = false in your pyproject.toml file.\n\
+         If you did intend to install the current project, \
+         you may need to set `packages` in your pyproject.toml file.\n"
+    ))
+}
+
+impl WhatArgs {
+    /// Poetry: which options exclude each other.
+    fn check(&self) -> Result<(), Failure> {
+        let text = if !self.extras.extras.is_empty() && self.extras.all_extras {
+            "You cannot specify explicit `--extras` while installing using `--all-extras`."
+        } else if self.only_root && (self.groups.is_given() || self.all_groups) {
+            "The `--with`, `--without`, `--only` and `--all-groups` options \
+             cannot be used with the `--only-root` option."
+        } else if self.only_root && self.no_root {
+            "You cannot specify `--no-root` when using `--only-root`."
+        } else if self.groups.is_given() && self.all_groups {
+            "You cannot specify `--with`, `--without`, or `--only` when using `--all-groups`."
+        } else {
+            return Ok(());
+        };
+        Err(Failure::plain(text))
+    }
+
+    fn groups(&self, cx: &Context, project: &Project) -> Result<BTreeSet<GroupName>, Failure> {
+        if self.only_root {
+            Ok(BTreeSet::new())
+        } else if self.all_groups {
+            Ok(selection::all_groups(project))
+        } else {
+            self.groups
+                .choose(project, DefaultGroups::NotOptional, cx.console)
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! The commands: one file each, all of one shape.
+
+pub(crate) mod bundle;
+pub(crate) mod env;
+pub(crate) mod install;
+pub(crate) mod lock;
+pub(crate) mod run;
+pub(crate) mod sync;
+
+use crate::cli::{self, Command};
+use crate::context::Context;
+use crate::failure::Failure;
+
+/// Runs a command; the result is the exit code.
+///
+/// # Errors
+/// When the command fails.
+pub(crate) fn run(cx: &Context, command: &Command) -> Result<u8, Failure> {
+    match command {
+        Command::Bundle(args) => bundle::run(cx, args),
+        Command::Env(args) => env::run(cx, args),
+        Command::Install(args) => install::run(cx, args),
+        Command::List => {
+            cli::print_overview(cx.console);
+            Ok(())
+        }
+        Command::Lock(args) => lock::run(cx, args),
+        Command::Run(args) => return run::run(cx, args),
+        Command::Sync(args) => sync::run(cx, args),
+    }?;
+    Ok(0)
+}

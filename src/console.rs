@@ -1,0 +1,120 @@
+//! Words on the screen: which stream, how loud, in which colours.
+//!
+//! Everything a user sees goes through here (or through [`crate::progress`], which uses it), so that
+//! `--quiet`, `-v`, `--ansi`, `--no-ansi` and `NO_COLOR` hold everywhere.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+
+/// Poetry: its `<info>` style.
+pub(crate) const INFO: Style = AnsiColor::Blue.on_default();
+/// Poetry: its `<c1>` style, for names.
+pub(crate) const NAME: Style = AnsiColor::Cyan.on_default();
+/// Poetry: its `<comment>` style, for values.
+pub(crate) const VALUE: Style = AnsiColor::Green.on_default();
+/// Poetry: its `<warning>` style.
+pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default();
+/// Poetry: its `<error>` style.
+pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
+/// Poetry: its `<b>` style.
+pub(crate) const BOLD: Style = Style::new().bold();
+/// Poetry: its `dark` option.
+pub(crate) const DARK: Style = Style::new().dimmed();
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Verbosity {
+    /// Nothing at all, not even errors.
+    Quiet,
+    /// What Poetry says by default.
+    #[default]
+    Normal,
+    /// `-v`
+    Verbose,
+    /// `-vv`
+    VeryVerbose,
+    /// `-vvv`
+    Debug,
+}
+
+/// What the command line says about output.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Output {
+    /// `-q`, `-v`, `-vv`, `-vvv`.
+    pub(crate) verbosity: Verbosity,
+    /// `--ansi` or `--no-ansi`.
+    pub(crate) colours: Option<bool>,
+}
+
+/// The two output streams.
+#[derive(Debug)]
+pub(crate) struct Console {
+    verbosity: Verbosity,
+    out: ColorChoice,
+    err: ColorChoice,
+}
+
+impl Console {
+    /// A console on the streams of the process.
+    pub(crate) fn new(output: Output) -> Self {
+        let (out, err) = match output.colours {
+            Some(true) => (ColorChoice::AlwaysAnsi, ColorChoice::AlwaysAnsi),
+            Some(false) => (ColorChoice::Never, ColorChoice::Never),
+            None => (
+                AutoStream::choice(&io::stdout()),
+                AutoStream::choice(&io::stderr()),
+            ),
+        };
+        Self {
+            verbosity: output.verbosity,
+            out,
+            err,
+        }
+    }
+
+    /// Is anything said at all?
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.verbosity == Verbosity::Quiet
+    }
+
+    /// `-v` or more.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.verbosity >= Verbosity::Verbose
+    }
+
+    /// `-vvv`.
+    pub(crate) fn is_debug(&self) -> bool {
+        self.verbosity >= Verbosity::Debug
+    }
+
+    /// May something be drawn over and over? Only where someone looks at it and colours are not off.
+    pub(crate) fn is_animated(&self) -> bool {
+        !self.is_quiet()
+            && self.out != ColorChoice::Never
+            && io::stdout().is_terminal()
+            && io::stderr().is_terminal()
+    }
+
+    /// Data or words on stdout, with a line end.
+    pub(crate) fn line(&self, text: impl Display) {
+        if !self.is_quiet() {
+            // A reader that went away (`mpoetry … | head`) is no failure of ours.
+            writeln!(AutoStream::new(io::stdout(), self.out), "{text}").ok();
+        }
+    }
+
+    /// Words on stderr, with a line end.
+    pub(crate) fn error_line(&self, text: impl Display) {
+        if !self.is_quiet() {
+            writeln!(AutoStream::new(io::stderr(), self.err), "{text}").ok();
+        }
+    }
+
+    /// A warning on stderr.
+    pub(crate) fn warning(&self, text: impl Display) {
+        self.error_line(format_args!("{WARNING}{text}{WARNING:#}"));
+    }
+}

@@ -1,0 +1,469 @@
+//! What every command gets: the project, settings and console at once, all that costs time only when it is
+//! asked for.
+
+use std::cell::OnceCell;
+use std::mem::ManuallyDrop;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use installer::build::BuildFrontend;
+use installer::environment::Environment;
+use resolver::cache::Cache;
+use resolver::constraint::Constraint;
+use resolver::dist::Source;
+use resolver::index::{Builder, Index, IndexSettings};
+use resolver::lock::{Lockfile, SourceKind};
+use resolver::metadata::Metadata;
+use resolver::project::Project;
+use resolver::solver::{self, Reporter, Request};
+use tokio::runtime::Runtime;
+
+use crate::cli::Globals;
+use crate::console::Console;
+use crate::environment::{self, Environments};
+use crate::failure::Failure;
+use crate::progress::Resolving;
+use crate::settings::{Places, Settings, SettingsError, variable_part};
+use crate::variables::Variables;
+
+/// Threads of the runtime: they move bytes and parse small answers; what is heavy runs elsewhere.
+const RUNTIME_THREADS: usize = 2;
+/// Requests in flight at once, per host.
+const CONNECTIONS: usize = 50;
+
+/// One run of the program on one project.
+pub(crate) struct Context<'a> {
+    /// Where words go.
+    pub(crate) console: &'a Console,
+    /// Where the search for the project begins.
+    start: PathBuf,
+    no_cache: bool,
+    variables: Variables,
+    root: OnceCell<PathBuf>,
+    manifest: OnceCell<toml::Table>,
+    project: OnceCell<Project>,
+    settings: OnceCell<Settings>,
+    environment: OnceCell<Environment>,
+    /// Never shut down: what it still does when a command is done (fetching pages that turned out not to
+    /// matter) is not worth waiting for, and every write to the cache is atomic.
+    runtime: OnceCell<ManuallyDrop<Runtime>>,
+    builder: OnceCell<Arc<LateBuilder>>,
+    index: OnceCell<Index>,
+}
+
+impl<'a> Context<'a> {
+    /// Goes to the folder of `-C` and finds out where the project is looked for.
+    ///
+    /// # Errors
+    /// When `-C` or `-P` name no folder.
+    pub(crate) fn new(console: &'a Console, globals: &Globals) -> Result<Self, Failure> {
+        if let Some(directory) = &globals.directory {
+            check_folder(directory, directory)?;
+            std::env::set_current_dir(directory).map_err(Failure::caused)?;
+        }
+        let current = std::env::current_dir().map_err(Failure::caused)?;
+        let start = match &globals.project {
+            None => current,
+            Some(project) => {
+                let folder = current.join(project);
+                check_folder(&folder, &folder)?;
+                folder
+            }
+        };
+        if console.is_debug() {
+            log_to_stderr();
+        }
+        Ok(Self::begin(
+            console,
+            start,
+            globals.no_cache,
+            Variables::of_process(),
+        ))
+    }
+
+    fn begin(console: &'a Console, start: PathBuf, no_cache: bool, variables: Variables) -> Self {
+        Self {
+            console,
+            start,
+            no_cache,
+            variables,
+            root: OnceCell::new(),
+            manifest: OnceCell::new(),
+            project: OnceCell::new(),
+            settings: OnceCell::new(),
+            environment: OnceCell::new(),
+            runtime: OnceCell::new(),
+            builder: OnceCell::new(),
+            index: OnceCell::new(),
+        }
+    }
+
+    /// The same run on another project.
+    pub(crate) fn of_project(&self, root: PathBuf) -> Self {
+        Self::begin(self.console, root, self.no_cache, self.variables.clone())
+    }
+
+    /// Where the search for the project begins.
+    pub(crate) fn start(&self) -> &Path {
+        &self.start
+    }
+
+    /// The environment variables of the process.
+    pub(crate) fn variables(&self) -> &Variables {
+        &self.variables
+    }
+
+    /// The folder of `pyproject.toml`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn root(&self) -> Result<&Path, Failure> {
+        once(&self.root, || Ok(Project::find(&self.start)?)).map(PathBuf::as_path)
+    }
+
+    /// `pyproject.toml` as plain TOML: enough to find an environment, and much faster than a whole project.
+    ///
+    /// # Errors
+    /// When it is no TOML.
+    pub(crate) fn manifest(&self) -> Result<&toml::Table, Failure> {
+        once(&self.manifest, || {
+            let path = self.root()?.join("pyproject.toml");
+            let text = fs_err::read_to_string(&path).map_err(Failure::caused)?;
+            match text.parse() {
+                Ok(table) => Ok(table),
+                // The project's own reader has the right words for what is wrong.
+                Err(error) => match self.project() {
+                    Err(failure) => Err(failure),
+                    Ok(_) => Err(Failure::caused(error)),
+                },
+            }
+        })
+    }
+
+    /// The project.
+    ///
+    /// # Errors
+    /// When there is none, it breaks a rule, or it asks for another Poetry.
+    pub(crate) fn project(&self) -> Result<&Project, Failure> {
+        once(&self.project, || {
+            let project = Project::read(self.root()?)?;
+            for warning in &project.warnings {
+                self.console.warning(warning);
+            }
+            Ok(project)
+        })
+    }
+
+    /// The settings.
+    ///
+    /// # Errors
+    /// When a configuration file is broken.
+    pub(crate) fn settings(&self) -> Result<&Settings, Failure> {
+        once(&self.settings, || {
+            let places = Places::of_platform(&self.variables)?;
+            // Poetry: outside of a project there is no poetry.toml either.
+            let root = self.root().ok();
+            Ok(Settings::resolve(&places, root, &self.variables)?)
+        })
+    }
+
+    /// Tells which settings are set but have no effect.
+    pub(crate) fn tell_unheeded_settings(&self) {
+        let Ok(settings) = self.settings() else {
+            return;
+        };
+        for key in &settings.unheeded {
+            self.console.warning(format_args!(
+                "Warning: the setting {key} is not supported by mpoetry yet and has no effect."
+            ));
+        }
+    }
+
+    /// Our cache.
+    ///
+    /// # Errors
+    /// As [`Context::settings`].
+    pub(crate) fn cache(&self) -> Result<Cache, Failure> {
+        Ok(Cache::new(&self.settings()?.cache))
+    }
+
+    /// Finds and makes the project's environments.
+    ///
+    /// # Errors
+    /// As [`Context::settings`] and [`Context::manifest`].
+    pub(crate) fn environments(&self) -> Result<Environments, Failure> {
+        let settings = self.settings()?;
+        Ok(Environments {
+            root: self.root()?.to_owned(),
+            name: package_name(self.manifest()?),
+            virtualenvs: settings.virtualenvs.clone(),
+            active: environment::active(&self.variables),
+            places: environment::places(settings, &self.variables),
+            cache: self.cache()?,
+        })
+    }
+
+    /// The project's environment; made if there is none.
+    ///
+    /// # Errors
+    /// When no Python fits, or it can't be made.
+    pub(crate) fn environment(&self) -> Result<&Environment, Failure> {
+        once(&self.environment, || {
+            let environment = self.environments()?.ensure(self.project()?, self.console)?;
+            let is_virtual = environment.root.join("pyvenv.cfg").exists();
+            if is_virtual && self.console.is_verbose() {
+                let path = environment.root.display();
+                self.console
+                    .error_line(format_args!("Using virtualenv: {path}"));
+            }
+            Ok(environment)
+        })
+    }
+
+    /// The runtime that downloads run on.
+    ///
+    /// # Errors
+    /// When threads can't be started.
+    pub(crate) fn runtime(&self) -> Result<&Runtime, Failure> {
+        once(&self.runtime, || {
+            tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(RUNTIME_THREADS)
+                .enable_all()
+                .build()
+                .map(ManuallyDrop::new)
+                .map_err(Failure::caused)
+        })
+        .map(|runtime| &**runtime)
+    }
+
+    /// The index, tied to the front end that builds what has no metadata of its own.
+    ///
+    /// # Errors
+    /// When a certificate can't be read.
+    pub(crate) fn index(&self) -> Result<&Index, Failure> {
+        once(&self.index, || {
+            // It fails only if there is one already, which is as good.
+            rustls::crypto::ring::default_provider()
+                .install_default()
+                .ok();
+            let builder = self.builder()?;
+            let index = Index::new(
+                self.index_settings()?,
+                self.cache()?,
+                Some(Arc::clone(builder) as Arc<dyn Builder>),
+            )?;
+            builder.index.set(index.clone()).ok();
+            Ok(index)
+        })
+    }
+
+    /// The front end that builds wheels from sources.
+    ///
+    /// # Errors
+    /// When there is no Python to build for.
+    pub(crate) fn build_frontend(&self) -> Result<&BuildFrontend, Failure> {
+        self.index()?;
+        self.builder()?.frontend().map_err(Failure::new)
+    }
+
+    fn builder(&self) -> Result<&Arc<LateBuilder>, Failure> {
+        once(&self.builder, || {
+            Ok(Arc::new(LateBuilder {
+                environment: self.environment.get().cloned(),
+                environments: self.environments()?,
+                cache: self.cache()?,
+                sources: self.project()?.all_sources(),
+                wanted: self.project()?.python_constraint.clone(),
+                source_date_epoch: self.source_date_epoch()?,
+                runtime: self.runtime()?.handle().clone(),
+                frontend: OnceLock::new(),
+                index: OnceLock::new(),
+            }))
+        })
+    }
+
+    /// Poetry: the date of files in archives that are built, in seconds since 1970.
+    fn source_date_epoch(&self) -> Result<Option<i64>, Failure> {
+        let name = "SOURCE_DATE_EPOCH";
+        let Some(text) = self.variables.filled(name) else {
+            return Ok(None);
+        };
+        let (key, value) = (name.to_owned(), text.to_owned());
+        text.parse()
+            .map(Some)
+            .map_err(|_| SettingsError::Value { key, value }.into())
+    }
+
+    fn index_settings(&self) -> Result<IndexSettings, Failure> {
+        let settings = self.settings()?;
+        Ok(IndexSettings {
+            pypi_url: settings.pypi_url.clone(),
+            offline: false,
+            no_cache: self.no_cache,
+            timeout: settings.timeout,
+            retries: settings.retries,
+            connections: CONNECTIONS,
+            user_agent: concat!("mpoetry/", env!("CARGO_PKG_VERSION")).to_owned(),
+            certificates: settings.certificates.clone(),
+            credentials: self.credentials(settings)?,
+        })
+    }
+
+    /// Credentials by address. A source of the project finds its own by name.
+    fn credentials(&self, settings: &Settings) -> Result<Vec<(String, String, String)>, Failure> {
+        let sources = self.project()?.sources.iter();
+        let sources = sources.filter_map(|source| Some((&source.name, source.url.as_ref()?)));
+        let named = sources
+            .chain(&settings.repositories)
+            .filter_map(|(name, url)| {
+                let (user, password) = settings.credentials.get(&variable_part(name))?;
+                Some((url.clone(), user.clone(), password.clone()))
+            });
+        Ok(named.collect())
+    }
+
+    /// Resolves the project, with words. What is locked keeps its version, but for directories: their
+    /// files may say something new.
+    ///
+    /// # Errors
+    /// When there is no solution, or an index fails.
+    pub(crate) fn resolve(
+        &self,
+        project: &Project,
+        previous: Option<&Lockfile>,
+    ) -> Result<Lockfile, Failure> {
+        self.tell_unheeded_settings();
+        self.resolve_with(project, previous, &Resolving::start(self.console))
+    }
+
+    /// As [`Context::resolve`], without a word.
+    ///
+    /// # Errors
+    /// As [`Context::resolve`].
+    pub(crate) fn resolve_silently(
+        &self,
+        project: &Project,
+        previous: Option<&Lockfile>,
+    ) -> Result<Lockfile, Failure> {
+        self.resolve_with(project, previous, &())
+    }
+
+    fn resolve_with(
+        &self,
+        project: &Project,
+        previous: Option<&Lockfile>,
+        reporter: &dyn Reporter,
+    ) -> Result<Lockfile, Failure> {
+        let locked = previous.map_or(&[][..], |previous| &previous.packages);
+        let directories = locked.iter().filter(|package| {
+            package
+                .source
+                .as_ref()
+                .is_some_and(|source| source.kind == SourceKind::Directory)
+        });
+        let request = Request {
+            use_latest: directories.map(|package| package.name.clone()).collect(),
+            environment: None,
+        };
+        let runtime = self.runtime()?.handle();
+        Ok(solver::resolve(
+            project,
+            previous,
+            &request,
+            self.index()?,
+            runtime,
+            reporter,
+        )?)
+    }
+}
+
+/// Builds what needs a build, for the Python of the project's environment. That one is looked for when the
+/// first build is asked for, which in most resolutions is never.
+struct LateBuilder {
+    environment: Option<Environment>,
+    environments: Environments,
+    cache: Cache,
+    sources: Vec<Source>,
+    /// The Pythons that the project supports.
+    wanted: Constraint,
+    source_date_epoch: Option<i64>,
+    runtime: tokio::runtime::Handle,
+    frontend: OnceLock<Result<BuildFrontend, String>>,
+    index: OnceLock<Index>,
+}
+
+impl LateBuilder {
+    fn frontend(&self) -> Result<&BuildFrontend, String> {
+        self.frontend
+            .get_or_init(|| self.make())
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    fn make(&self) -> Result<BuildFrontend, String> {
+        let python = match &self.environment {
+            Some(environment) => environment.interpreter.clone(),
+            None => self
+                .environments
+                .interpreter(&self.wanted)
+                .map_err(|failure| failure.text())?,
+        };
+        let runtime = self.runtime.clone();
+        let frontend = BuildFrontend::new(self.cache.clone(), Arc::new(python), runtime);
+        frontend.set_sources(self.sources.clone());
+        if let Some(seconds) = self.source_date_epoch {
+            frontend.set_source_date_epoch(seconds);
+        }
+        if let Some(index) = self.index.get() {
+            frontend.connect(index.clone());
+        }
+        Ok(frontend)
+    }
+}
+
+impl Builder for LateBuilder {
+    fn metadata(&self, directory: &Path) -> Result<Metadata, String> {
+        self.frontend()?.metadata(directory)
+    }
+}
+
+/// Poetry: what a project without a name is called.
+const NO_NAME: &str = "non-package-mode";
+
+/// The project's normalised name.
+fn package_name(manifest: &toml::Table) -> String {
+    let named = |table: Option<&toml::Value>| Some(table?.get("name")?.as_str()?.to_owned());
+    let tool = manifest.get("tool").and_then(|tool| tool.get("poetry"));
+    let name = named(manifest.get("project")).or_else(|| named(tool));
+    name.map_or_else(
+        || NO_NAME.to_owned(),
+        |name| resolver::name::normalize(&name),
+    )
+}
+
+fn check_folder(folder: &Path, shown: &Path) -> Result<(), Failure> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let shown = shown.display();
+    Err(Failure::new(format!(
+        "Specified path '{shown}' is not a valid directory."
+    )))
+}
+
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::new("mpoetry=debug,resolver=debug,installer=debug");
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    subscriber.init();
+}
+
+/// What the cell holds, made now if it holds nothing.
+fn once<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T, Failure>) -> Result<&T, Failure> {
+    if let Some(value) = cell.get() {
+        return Ok(value);
+    }
+    let value = make()?;
+    Ok(cell.get_or_init(|| value))
+}

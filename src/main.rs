@@ -1,0 +1,60 @@
+//! `mpoetry`, a Poetry-compatible package manager.
+//!
+//! The libraries decide and act; this crate understands the command line, resolves settings, and puts
+//! into words what happened. Nothing is made before it is needed: no runtime, no TLS, no second thread
+//! for a command that has nothing to do.
+
+mod arguments;
+mod cli;
+mod commands;
+mod console;
+mod context;
+mod environment;
+mod failure;
+mod progress;
+mod selection;
+mod settings;
+mod variables;
+
+use std::process::ExitCode;
+
+use crate::arguments::Words;
+use crate::console::Console;
+use crate::context::Context;
+use crate::failure::Failure;
+
+fn main() -> ExitCode {
+    let words = Words::read(std::env::args_os().skip(1).collect());
+    let console = Console::new(words.output);
+    match start(words, &console) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => ExitCode::from(failure.print(&console)),
+    }
+}
+
+/// Answers what needs no project, then hands over to the command.
+fn start(words: Words, console: &Console) -> Result<u8, Failure> {
+    if words.version {
+        cli::print_version(console);
+        return Ok(0);
+    }
+    let Some(cli) = cli::parse(words, console)? else {
+        return Ok(0);
+    };
+    exit_on_interrupt();
+    let context = Context::new(console, &cli.globals)?;
+    commands::run(&context, &cli.command)
+}
+
+/// Poetry: Ctrl-C ends with exit code 1. Files are written beside their place and renamed, so nothing is left
+/// half-written.
+fn exit_on_interrupt() {
+    #[cfg(unix)]
+    {
+        use std::sync::{Arc, atomic::AtomicBool};
+        let always = Arc::new(AtomicBool::new(true));
+        // Where it can't be had, the system's own way to end stays.
+        signal_hook::flag::register_conditional_shutdown(signal_hook::consts::SIGINT, 1, always)
+            .ok();
+    }
+}

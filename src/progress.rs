@@ -1,0 +1,554 @@
+//! What is said while the libraries work: their reporters, in Poetry's words.
+//!
+//! Where nobody watches (a pipe, CI) there is one plain line per operation, when it starts. On a terminal
+//! the line comes when the operation is done, in its final colours, and a bar below tells what is going
+//! on, unless all is over before [`PATIENCE`].
+
+use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use installer::environment::Installed;
+use installer::plan::{Operation, Plan, SkipReason};
+use resolver::lock::{LockedPackage, SourceKind};
+use resolver::name::PackageName;
+use resolver::version::Version;
+
+use crate::console::{BOLD, Console, DARK, ERROR, INFO, NAME, VALUE};
+
+/// A run that is over by then draws nothing.
+const PATIENCE: Duration = Duration::from_millis(250);
+const TICK: Duration = Duration::from_millis(100);
+
+/// A bar that appears only if there is something to wait for.
+struct LateBar {
+    bar: ProgressBar,
+    over: Option<(Sender<()>, JoinHandle<()>)>,
+}
+
+impl LateBar {
+    fn new(console: &Console, length: Option<u64>, template: &str) -> Self {
+        let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::hidden());
+        let style = ProgressStyle::with_template(template).expect("the templates below are sound");
+        bar.set_style(style.progress_chars("=> "));
+        let over = console.is_animated().then(|| {
+            let (over, waiting) = mpsc::channel();
+            let shown = bar.clone();
+            let waiter = std::thread::spawn(move || {
+                if waiting.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                    shown.set_draw_target(ProgressDrawTarget::stderr());
+                    shown.enable_steady_tick(TICK);
+                }
+            });
+            (over, waiter)
+        });
+        Self { bar, over }
+    }
+}
+
+impl Drop for LateBar {
+    fn drop(&mut self) {
+        if let Some((over, waiter)) = self.over.take() {
+            drop(over);
+            // It only waits and draws; there is nothing to learn from its end.
+            waiter.join().ok();
+        }
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Tells how a resolution goes on.
+pub(crate) struct Resolving<'a> {
+    console: &'a Console,
+    bar: LateBar,
+}
+
+impl<'a> Resolving<'a> {
+    /// Says that it starts; the bar goes when this value goes.
+    pub(crate) fn start(console: &'a Console) -> Self {
+        if console.is_animated() {
+            console.line(format_args!("{INFO}Resolving dependencies...{INFO:#}"));
+        } else {
+            console.line("Resolving dependencies...");
+        }
+        Self {
+            console,
+            bar: LateBar::new(console, None, "{spinner:.blue} ({elapsed}) {wide_msg}"),
+        }
+    }
+}
+
+impl resolver::solver::Reporter for Resolving<'_> {
+    fn decided(&self, package: &PackageName, version: &Version) {
+        self.bar.bar.set_message(format!("{package} ({version})"));
+    }
+
+    fn warning(&self, text: &str) {
+        self.bar.bar.suspend(|| self.console.warning(text));
+    }
+}
+
+/// Tells how an installation goes on.
+pub(crate) struct Installing<'a> {
+    console: &'a Console,
+    folder: &'a Path,
+    is_animated: bool,
+    bar: LateBar,
+    /// The oldest first.
+    under_way: Mutex<Vec<UnderWay>>,
+}
+
+/// An operation that has started.
+struct UnderWay {
+    name: PackageName,
+    /// What happens to it, empty if there is nothing special to tell.
+    doing: String,
+    /// Bytes of its archive so far.
+    received: u64,
+}
+
+impl<'a> Installing<'a> {
+    /// `folder` is the one of the lock file, where relative paths start.
+    pub(crate) fn start(console: &'a Console, plan: &Plan, folder: &'a Path) -> Self {
+        let steps = plan
+            .operations
+            .iter()
+            .filter(|operation| !is_skipped(operation))
+            .count();
+        let template = "{spinner:.blue} [{bar:20.blue}] {pos}/{len} {wide_msg}";
+        Self {
+            console,
+            folder,
+            is_animated: console.is_animated(),
+            bar: LateBar::new(console, Some(steps as u64), template),
+            under_way: Mutex::default(),
+        }
+    }
+
+    fn line(&self, operation: &Operation, state: State) {
+        let line = operation_line(operation, self.folder, state);
+        self.bar.bar.suspend(|| self.console.line(line));
+    }
+
+    /// Changes what is under way, and tells of what is so longest.
+    fn update(&self, change: impl FnOnce(&mut Vec<UnderWay>)) {
+        let mut under_way = self
+            .under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        change(&mut under_way);
+        let oldest = under_way.first();
+        let message = oldest.map(|oldest| format!("{} {}", oldest.name, oldest.doing));
+        self.bar.bar.set_message(message.unwrap_or_default());
+    }
+
+    fn update_one(&self, operation: &Operation, change: impl FnOnce(&mut UnderWay)) {
+        let name = name_of(operation);
+        self.update(|under_way| {
+            if let Some(this) = under_way.iter_mut().find(|this| this.name == *name) {
+                change(this);
+            }
+        });
+    }
+
+    fn end(&self, operation: &Operation) {
+        self.update(|under_way| under_way.retain(|this| this.name != *name_of(operation)));
+        self.bar.bar.inc(1);
+    }
+}
+
+impl installer::install::Reporter for Installing<'_> {
+    fn started(&self, operation: &Operation) {
+        if is_skipped(operation) {
+            return;
+        }
+        if !self.is_animated {
+            self.line(operation, State::Started);
+        }
+        let name = name_of(operation).clone();
+        self.update(|under_way| {
+            under_way.push(UnderWay {
+                name,
+                doing: String::new(),
+                received: 0,
+            });
+        });
+    }
+
+    fn downloaded(&self, operation: &Operation, bytes: u64, total: Option<u64>) {
+        self.update_one(operation, |this| {
+            this.received += bytes;
+            this.doing = match total {
+                Some(total) if total > 0 => {
+                    format!(
+                        "(downloading: {} %)",
+                        100 * this.received.min(total) / total
+                    )
+                }
+                _ => "(downloading)".to_owned(),
+            };
+        });
+    }
+
+    fn building(&self, operation: &Operation) {
+        self.update_one(operation, |this| "(building)".clone_into(&mut this.doing));
+    }
+
+    fn finished(&self, operation: &Operation) {
+        if is_skipped(operation) {
+            return;
+        }
+        if self.is_animated {
+            self.line(operation, State::Done);
+        }
+        self.end(operation);
+    }
+
+    fn failed(&self, operation: &Operation) {
+        if self.is_animated {
+            self.line(operation, State::Failed);
+        }
+        self.end(operation);
+    }
+
+    fn warning(&self, text: &str) {
+        self.bar
+            .bar
+            .suspend(|| self.console.warning(format_args!("Warning: {text}")));
+    }
+}
+
+/// Tells how a bundle is made.
+pub(crate) struct Bundling<'a> {
+    console: &'a Console,
+    bar: LateBar,
+}
+
+impl<'a> Bundling<'a> {
+    /// The bar goes when this value goes.
+    pub(crate) fn start(console: &'a Console) -> Self {
+        Self {
+            console,
+            bar: LateBar::new(console, None, "{spinner:.blue} ({elapsed}) {wide_msg}"),
+        }
+    }
+
+    fn line(&self, doing: &str, package: &PackageName) {
+        self.bar.bar.set_message(format!("{doing} {package}"));
+        let mark = INFO.bold();
+        self.bar.bar.suspend(|| {
+            self.console.line(format_args!(
+                "  {mark}-{mark:#} {doing} {NAME}{package}{NAME:#}"
+            ));
+        });
+    }
+}
+
+impl installer::bundle::Reporter for Bundling<'_> {
+    fn building(&self, package: &PackageName) {
+        self.line("Building", package);
+    }
+
+    fn packing(&self, package: &PackageName) {
+        self.line("Packing", package);
+    }
+
+    fn downloading(&self, package: &PackageName) {
+        self.line("Downloading", package);
+    }
+}
+
+/// How far an operation has come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    Started,
+    Done,
+    Failed,
+}
+
+/// Prints what a plan is going to do, in numbers. `verbose`: skipped operations count, too.
+pub(crate) fn print_summary(console: &Console, plan: &Plan, verbose: bool) {
+    let count = |wanted: fn(&Operation) -> bool| {
+        plan.operations
+            .iter()
+            .filter(|operation| wanted(operation))
+            .count()
+    };
+    let installs = count(|operation| matches!(operation, Operation::Install(_)));
+    let updates = count(|operation| matches!(operation, Operation::Update { .. }));
+    let removals = count(|operation| matches!(operation, Operation::Uninstall(_)));
+    let skipped = count(is_skipped);
+    // Poetry: an empty plan has no summary at all.
+    if plan.operations.is_empty() {
+        return;
+    }
+    if installs + updates + removals == 0 && !verbose {
+        console.line("\nNo dependencies to install or update");
+        return;
+    }
+    let part = |number: usize, what: &str| {
+        let plural = if number == 1 { "" } else { "s" };
+        format!("{INFO}{number}{INFO:#} {what}{plural}")
+    };
+    let mut parts = vec![
+        part(installs, "install"),
+        part(updates, "update"),
+        part(removals, "removal"),
+    ];
+    if skipped > 0 && verbose {
+        parts.push(format!("{INFO}{skipped}{INFO:#} skipped"));
+    }
+    console.line(format_args!(
+        "\n{BOLD}Package operations{BOLD:#}: {}\n",
+        parts.join(", ")
+    ));
+}
+
+/// Prints operations without carrying them out: all of a dry run, or those that are skipped.
+pub(crate) fn print_operations(console: &Console, plan: &Plan, folder: &Path, which: Which) {
+    let wanted = |operation: &&Operation| which == Which::All || is_skipped(operation);
+    for operation in plan.operations.iter().filter(wanted) {
+        console.line(operation_line(operation, folder, State::Started));
+    }
+}
+
+/// Which operations to print.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Which {
+    All,
+    Skipped,
+}
+
+fn is_skipped(operation: &Operation) -> bool {
+    matches!(operation, Operation::Skip { .. })
+}
+
+fn name_of(operation: &Operation) -> &PackageName {
+    match operation {
+        Operation::Install(package)
+        | Operation::Update { to: package, .. }
+        | Operation::Skip { package, .. } => &package.name,
+        Operation::Uninstall(installed) => &installed.name,
+    }
+}
+
+/// The line of one operation, as Poetry prints it.
+fn operation_line(operation: &Operation, folder: &Path, state: State) -> String {
+    let (mark, shade) = match state {
+        State::Started => (INFO.bold(), BOLD),
+        State::Done => (VALUE.bold(), VALUE),
+        State::Failed => (ERROR, ERROR),
+    };
+    let name = name_of(operation);
+    let named = format!("{NAME}{name}{NAME:#}");
+    let what = match operation {
+        Operation::Install(package) => {
+            let version = full_version(package, folder);
+            format!("Installing {named} ({shade}{version}{shade:#})")
+        }
+        Operation::Update { from, to } => {
+            let verb = if to.version >= from.version {
+                "Updating"
+            } else {
+                "Downgrading"
+            };
+            let (old, new) = (installed_version(from), full_version(to, folder));
+            format!("{verb} {named} ({BOLD}{old}{BOLD:#} -> {shade}{new}{shade:#})")
+        }
+        Operation::Uninstall(installed) => {
+            let version = installed_version(installed);
+            format!("Removing {named} ({shade}{version}{shade:#})")
+        }
+        Operation::Skip { package, reason } => {
+            let version = full_version(package, folder);
+            let reason = match reason {
+                SkipReason::AlreadyInstalled => "Already installed",
+                SkipReason::NotRequired => "Not required",
+            };
+            return format!(
+                "  {DARK}-{DARK:#} {DARK}Installing{DARK:#} {named} {DARK}({version}){DARK:#}: \
+                 {DARK}Skipped for the following reason: {reason}{DARK:#}"
+            );
+        }
+    };
+    let failed = if state == State::Failed {
+        format!(": {ERROR}Failed{ERROR:#}")
+    } else {
+        String::new()
+    };
+    format!("  {mark}-{mark:#} {what}{failed}")
+}
+
+/// Poetry: a version, and for what comes from no index where it comes from.
+fn full_version(package: &LockedPackage, folder: &Path) -> String {
+    let version = &package.version;
+    let Some(source) = &package.source else {
+        return version.to_string();
+    };
+    match source.kind {
+        SourceKind::Legacy => version.to_string(),
+        SourceKind::Url => format!("{version} {}", source.url),
+        SourceKind::Directory | SourceKind::File => {
+            format!(
+                "{version} {}",
+                without_dots(&folder.join(&source.url)).display()
+            )
+        }
+        SourceKind::Git => {
+            let commit = source
+                .resolved_reference
+                .as_ref()
+                .or(source.reference.as_ref());
+            format!(
+                "{version} {}",
+                short_commit(commit.map_or("", String::as_str))
+            )
+        }
+    }
+}
+
+/// The same of what is installed; its `direct_url.json` says where it came from.
+fn installed_version(installed: &Installed) -> String {
+    let version = &installed.version;
+    let Some(direct) = &installed.direct_url else {
+        return version.to_string();
+    };
+    let url = direct["url"].as_str().unwrap_or_default();
+    if let Some(commit) = direct["vcs_info"]["commit_id"].as_str() {
+        return format!("{version} {}", short_commit(commit));
+    }
+    format!("{version} {}", url.strip_prefix("file://").unwrap_or(url))
+}
+
+/// Poetry: seven letters of a whole commit.
+fn short_commit(reference: &str) -> &str {
+    if reference.len() == 40 {
+        reference.get(..7).unwrap_or(reference)
+    } else {
+        reference
+    }
+}
+
+/// `a/b/../c` is `a/c`, whether it exists or not.
+fn without_dots(path: &Path) -> std::path::PathBuf {
+    let mut plain = std::path::PathBuf::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::ParentDir => {
+                plain.pop();
+            }
+            std::path::Component::CurDir => {}
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use installer::environment::Installed;
+    use installer::plan::{Operation, SkipReason};
+    use resolver::lock::{LockedPackage, LockedSource, SourceKind};
+
+    use super::{State, operation_line};
+
+    fn package(version: &str, source: Option<(SourceKind, &str)>) -> LockedPackage {
+        LockedPackage {
+            name: "core-lib".into(),
+            pretty_name: "Core_Lib".to_owned(),
+            version: version.parse().unwrap(),
+            description: String::new(),
+            optional: false,
+            python_versions: "*".to_owned(),
+            groups: Vec::new(),
+            markers: BTreeMap::new(),
+            files: Vec::new(),
+            develop: false,
+            requirements: Vec::new(),
+            extras: BTreeMap::new(),
+            source: source.map(|(kind, url)| LockedSource {
+                kind,
+                url: url.to_owned(),
+                reference: Some("main".to_owned()),
+                resolved_reference: Some("0123456789abcdef0123456789abcdef01234567".to_owned()),
+                subdirectory: None,
+            }),
+        }
+    }
+
+    fn installed(version: &str, url: Option<&str>) -> Installed {
+        Installed {
+            name: "core-lib".into(),
+            pretty_name: "Core_Lib".to_owned(),
+            version: version.parse().unwrap(),
+            dist_info: "core_lib.dist-info".into(),
+            direct_url: url.map(|url| serde_json::json!({ "url": url, "dir_info": {} })),
+            is_system: false,
+        }
+    }
+
+    fn line(operation: &Operation, state: State) -> String {
+        let line = operation_line(operation, Path::new("/repo/services/api"), state);
+        anstream::adapter::strip_str(&line).to_string()
+    }
+
+    #[test]
+    fn lines_are_those_of_poetry() {
+        let update = |from: Installed, to| Operation::Update { from, to };
+        let library = "../../libs/core";
+        for (operation, expected) in [
+            (
+                Operation::Install(package("1.2.3", None)),
+                "Installing core-lib (1.2.3)",
+            ),
+            (
+                Operation::Install(package("1.2.3", Some((SourceKind::Legacy, "https://i/")))),
+                "Installing core-lib (1.2.3)",
+            ),
+            (
+                Operation::Install(package("1.2.3", Some((SourceKind::Directory, library)))),
+                "Installing core-lib (1.2.3 /repo/libs/core)",
+            ),
+            (
+                Operation::Install(package("1.2.3", Some((SourceKind::Git, "https://g/r.git")))),
+                "Installing core-lib (1.2.3 0123456)",
+            ),
+            (
+                update(installed("1.0", None), package("1.2", None)),
+                "Updating core-lib (1.0 -> 1.2)",
+            ),
+            (
+                update(installed("1.3", None), package("1.2", None)),
+                "Downgrading core-lib (1.3 -> 1.2)",
+            ),
+            (
+                update(
+                    installed("1.2", Some("file:///repo/libs/core")),
+                    package("1.2", Some((SourceKind::Directory, library))),
+                ),
+                "Updating core-lib (1.2 /repo/libs/core -> 1.2 /repo/libs/core)",
+            ),
+            (
+                Operation::Uninstall(installed("1.0", None)),
+                "Removing core-lib (1.0)",
+            ),
+            (
+                Operation::Skip {
+                    package: package("1.0", None),
+                    reason: SkipReason::AlreadyInstalled,
+                },
+                "Installing core-lib (1.0): Skipped for the following reason: Already installed",
+            ),
+        ] {
+            assert_eq!(line(&operation, State::Started), format!("  - {expected}"));
+        }
+        let failed = line(&Operation::Install(package("1.0", None)), State::Failed);
+        assert_eq!(failed, "  - Installing core-lib (1.0): Failed");
+    }
+}
