@@ -1,1 +1,4 @@
-fn main() {}
+//! What users see of `mpoetry`: one test binary for all commands.
+
+mod cli;
+mod support;

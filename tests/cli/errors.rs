@@ -1,0 +1,132 @@
+//! What goes wrong before a command begins: one clear text each.
+
+use crate::support::Fixture;
+
+#[test]
+fn no_project() {
+    let fx = Fixture::empty();
+    for command in ["lock", "install", "run"] {
+        let outcome = fx.mpoetry([command, "x"]);
+        assert_eq!(outcome.code, Some(1), "{outcome}");
+    }
+    insta::assert_snapshot!(fx.mpoetry(["lock"]), @"
+    exit: 1
+    ----- stderr -----
+
+    Poetry could not find a pyproject.toml file in [root] or its parents
+    ");
+    insta::assert_snapshot!(fx.mpoetry(["run", "x"]), @"
+    exit: 1
+    ----- stderr -----
+
+    Poetry could not find a pyproject.toml file in [root] or its parents
+    ");
+    insta::assert_snapshot!(fx.mpoetry(["-P", "nowhere", "lock"]), @"
+    exit: 1
+    ----- stderr -----
+
+    Specified path '[root]/nowhere' is not a valid directory.
+    ");
+    assert_eq!(fx.snapshot_tree().files(), Vec::<&str>::new());
+}
+
+#[test]
+fn broken_projects() {
+    let fx = Fixture::project("[project\n");
+    insta::assert_snapshot!(fx.mpoetry(["lock"]), @"
+    exit: 1
+    ----- stderr -----
+
+    Invalid TOML file [root]/pyproject.toml: unclosed table, expected `]` at line 1 col 9
+    ");
+    fx.write("pyproject.toml", "[tool.other]\n");
+    insta::assert_snapshot!(fx.mpoetry(["lock"]), @"
+    exit: 1
+    ----- stderr -----
+
+    The Poetry configuration is invalid:
+      - Either [project.name] or [tool.poetry.name] is required in package mode.
+      - Either [project.version] or [tool.poetry.version] is required in package mode.
+    ");
+    fx.write(
+        "pyproject.toml",
+        "[project]\nname = 'x'\nversion = '1'\n[tool.poetry.dependencies]\na = 1\n",
+    );
+    insta::assert_snapshot!(fx.mpoetry(["lock"]), @"
+    exit: 1
+    ----- stderr -----
+
+    The Poetry configuration is invalid:
+      - tool.poetry.dependencies.a must be valid exactly by one definition (0 matches found)
+    ");
+    fx.write("pyproject.toml", "[tool.poetry]\nname = 'x'\nversion = '1'\ndescription = ''\nauthors = []\n[tool.poetry.dependencies]\na = '>>1'\n");
+    insta::assert_snapshot!(fx.mpoetry(["lock"]), @"
+    exit: 1
+    ----- stderr -----
+
+    Could not parse version constraint: >>1
+    ");
+    assert_eq!(fx.list("."), ["pyproject.toml"]);
+}
+
+#[test]
+fn another_poetry_is_asked_for() {
+    let fx = Fixture::project(
+        "[project]\nname = 'x'\nversion = '1'\n[tool.poetry]\nrequires-poetry = '>=3'\n",
+    );
+    insta::assert_snapshot!(fx.mpoetry(["lock"]), @"
+    exit: 1
+    ----- stderr -----
+
+    This project requires Poetry >=3, but you are using Poetry 2.5.1
+    ");
+}
+
+#[test]
+fn a_lock_that_cannot_be_read() {
+    let fx = Fixture::named("service");
+    fx.write("poetry.lock", "not = [toml");
+    insta::assert_snapshot!(fx.mpoetry(["install"]), @"
+    exit: 1
+    ----- stdout -----
+    Installing dependencies from lock file
+    ----- stderr -----
+    Creating virtualenv service in [root]/.venv
+
+    Unable to read the lock file (unclosed array, expected `]` at line 1).
+    ");
+    fx.write("poetry.lock", "[[package]]\nname = \"a\"\n");
+    insta::assert_snapshot!(fx.mpoetry(["install"]), @"
+    exit: 1
+    ----- stdout -----
+    Installing dependencies from lock file
+    ----- stderr -----
+
+    The lock file does not have a metadata entry.
+    Regenerate the lock file with the `poetry lock` command.
+    ");
+}
+
+#[test]
+fn words_that_are_no_command() {
+    let fx = Fixture::named("service");
+    insta::assert_snapshot!(fx.mpoetry(["frobnicate"]), @"
+    exit: 1
+    ----- stderr -----
+    The requested command frobnicate does not exist.
+
+    Documentation: https://python-poetry.org/docs/cli/
+    ");
+    insta::assert_snapshot!(fx.mpoetry(["lock", "--nope"]), @r#"
+    exit: 1
+    ----- stderr -----
+
+    The option "--nope" does not exist
+    "#);
+    insta::assert_snapshot!(fx.mpoetry(["--version"]), @"
+    exit: 0
+    ----- stdout -----
+    Poetry (version 2.5.1)
+    ");
+    insta::assert_snapshot!(fx.mpoetry(["-q", "lock", "--nope"]), @"exit: 1");
+}

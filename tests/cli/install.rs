@@ -1,0 +1,503 @@
+//! `mpoetry install` and `mpoetry sync`.
+
+use super::{locked_service, service};
+use crate::support::{Fault, Fixture, Member, Sdist, Wheel};
+
+#[test]
+fn installs_from_the_lock() {
+    let fx = locked_service();
+    insta::assert_snapshot!(fx.mpoetry(["install"]), @"
+    exit: 0
+    ----- stdout -----
+    Installing dependencies from lock file
+
+    Package operations: 3 installs, 0 updates, 0 removals
+
+      - Installing check (3.0)
+      - Installing tools (1.5)
+      - Installing web (1.1)
+
+    Installing the current project: service (0.1.0)
+    ----- stderr -----
+    Creating virtualenv service in [root]/.venv
+    ");
+    insta::assert_snapshot!(fx.mpoetry(["run", "serve", "a", "b"]), @"
+    exit: 3
+    ----- stdout -----
+    serving with web 1.1 a b
+    ");
+    assert_eq!(
+        installed(&fx),
+        ["check 3.0", "service 0.1.0", "tools 1.5", "web 1.1"]
+    );
+}
+
+#[test]
+fn a_second_install_finds_nothing_to_do() {
+    let fx = locked_service();
+    fx.mpoetry(["install"]).success();
+    fx.index().forget_requests();
+    let before = fx.snapshot_tree();
+    insta::assert_snapshot!(fx.mpoetry(["install"]), @"
+    exit: 0
+    ----- stdout -----
+    Installing dependencies from lock file
+
+    No dependencies to install or update
+
+    Installing the current project: service (0.1.0)
+    ");
+    assert_eq!(fx.index().requests(), Vec::<String>::new());
+    let differences = before.differences(&fx.snapshot_tree());
+    let own = |line: &String| {
+        line.contains("service.pth")
+            || line.contains("service-0.1.0.dist-info")
+            || line.contains("bin/serve")
+    };
+    assert!(differences.iter().all(own), "{differences:#?}");
+}
+
+#[test]
+fn without_a_lock_one_is_written() {
+    let fx = service();
+    insta::assert_snapshot!(fx.mpoetry(["install"]), @"
+    exit: 0
+    ----- stdout -----
+    Updating dependencies
+    Resolving dependencies...
+
+    Package operations: 3 installs, 0 updates, 0 removals
+
+      - Installing check (3.0)
+      - Installing tools (1.5)
+      - Installing web (1.1)
+
+    Writing lock file
+
+    Installing the current project: service (0.1.0)
+    ----- stderr -----
+    Creating virtualenv service in [root]/.venv
+    ");
+    assert_eq!(
+        installed(&fx),
+        ["check 3.0", "service 0.1.0", "tools 1.5", "web 1.1"]
+    );
+    let before = fx.read("poetry.lock");
+    fx.mpoetry(["lock"]).success();
+    assert_eq!(before, fx.read("poetry.lock"));
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let fx = locked_service();
+    fx.mpoetry(["install", "--only", "main"]).success();
+    let before = fx.snapshot_tree();
+    insta::assert_snapshot!(fx.mpoetry(["install", "--dry-run"]), @"
+    exit: 0
+    ----- stdout -----
+    Installing dependencies from lock file
+
+    Package operations: 1 install, 0 updates, 0 removals, 3 skipped
+
+      - Installing check (3.0)
+      - Installing speed (1.0): Skipped for the following reason: Not required
+      - Installing tools (1.5): Skipped for the following reason: Already installed
+      - Installing web (1.1): Skipped for the following reason: Already installed
+
+    Installing the current project: service (0.1.0)
+    ");
+    fx.assert_unchanged(&before);
+}
+
+#[test]
+fn groups_and_extras_choose() {
+    let fx = locked_service();
+    let with = |arguments: &[&str]| {
+        let remove = fx.command("/bin/rm").args(["-rf", ".venv"]).status();
+        assert!(remove.expect("rm").success());
+        fx.mpoetry_with("", arguments).success();
+        installed(&fx).join(", ")
+    };
+    assert_eq!(
+        with(&["install", "--only", "main"]),
+        "service 0.1.0, tools 1.5, web 1.1"
+    );
+    assert_eq!(
+        with(&["install", "--only", "main", "--no-root"]),
+        "tools 1.5, web 1.1"
+    );
+    assert_eq!(
+        with(&["install", "--without", "dev"]),
+        "service 0.1.0, tools 1.5, web 1.1"
+    );
+    assert_eq!(
+        with(&["install", "--only=docs,dev", "--no-root"]),
+        "check 3.0, pages 2.1"
+    );
+    assert_eq!(
+        with(&["install", "--with", "docs", "--no-root"]),
+        "check 3.0, pages 2.1, tools 1.5, web 1.1"
+    );
+    assert_eq!(
+        with(&["install", "--all-groups", "--all-extras", "--no-root"]),
+        "check 3.0, pages 2.1, speed 1.0, tools 1.5, web 1.1"
+    );
+    assert_eq!(
+        with(&["install", "-E", "fast", "--only", "main", "--no-root"]),
+        "speed 1.0, tools 1.5, web 1.1"
+    );
+    assert_eq!(with(&["install", "--only-root"]), "service 0.1.0");
+}
+
+#[test]
+fn sync_removes_what_is_not_wanted() {
+    let fx = locked_service();
+    fx.mpoetry(["install", "--all-extras"]).success();
+    insta::assert_snapshot!(fx.mpoetry(["sync", "--only", "main"]), @"
+    exit: 0
+    ----- stdout -----
+    Installing dependencies from lock file
+
+    Package operations: 0 installs, 0 updates, 2 removals
+
+      - Removing check (3.0)
+      - Removing speed (1.0)
+
+    Installing the current project: service (0.1.0)
+    ");
+    assert_eq!(installed(&fx), ["service 0.1.0", "tools 1.5", "web 1.1"]);
+    assert!(!fx.exists(".venv/bin/check"));
+    insta::assert_snapshot!(fx.mpoetry(["install", "--sync"]), @"
+    exit: 0
+    ----- stdout -----
+    Installing dependencies from lock file
+
+    Package operations: 1 install, 0 updates, 0 removals
+
+      - Installing check (3.0)
+
+    Installing the current project: service (0.1.0)
+    ----- stderr -----
+    The `--sync` option is deprecated and slated for removal, use the `poetry sync` command instead.
+    ");
+}
+
+#[test]
+fn a_newer_lock_updates() {
+    let fx = locked_service();
+    fx.mpoetry(["install"]).success();
+    fx.index()
+        .publish(&Wheel::new("tools", "1.6").file("tools/new.py", ""));
+    fx.mpoetry(["lock", "--regenerate"]).success();
+    insta::assert_snapshot!(fx.mpoetry(["install"]), @"
+    exit: 0
+    ----- stdout -----
+    Installing dependencies from lock file
+
+    Package operations: 0 installs, 1 update, 0 removals
+
+      - Updating tools (1.5 -> 1.6)
+
+    Installing the current project: service (0.1.0)
+    ");
+    assert_eq!(
+        installed(&fx),
+        ["check 3.0", "service 0.1.0", "tools 1.6", "web 1.1"]
+    );
+}
+
+#[test]
+fn options_that_contradict_each_other() {
+    let fx = locked_service();
+    let before = fx.snapshot_tree();
+    insta::assert_snapshot!(fx.mpoetry(["install", "--only", "nope"]), @"
+    exit: 1
+    ----- stderr -----
+    Creating virtualenv service in [root]/.venv
+
+    Group(s) not found: nope (via --only)
+    ");
+    insta::assert_snapshot!(fx.mpoetry(["install", "-E", "nope", "--dry-run"]), @"
+    exit: 1
+    ----- stdout -----
+    Installing dependencies from lock file
+    ----- stderr -----
+
+    Extra [nope] is not specified.
+    ");
+    insta::assert_snapshot!(fx.mpoetry(["install", "--only-root", "--no-root"]), @"
+    exit: 1
+    ----- stderr -----
+    You cannot specify `--no-root` when using `--only-root`.
+    ");
+    let ignore_venv = |line: &String| line.starts_with("added .venv");
+    let differences = before.differences(&fx.snapshot_tree());
+    assert!(differences.iter().all(ignore_venv), "{differences:#?}");
+}
+
+#[test]
+fn a_stale_lock_is_refused() {
+    let fx = locked_service();
+    fx.mpoetry(["install"]).success();
+    fx.edit("pyproject.toml", "web (>=1.0,<2.0)", "web (>=1.0,<3.0)");
+    let before = fx.snapshot_tree();
+    insta::assert_snapshot!(fx.mpoetry(["install"]), @"
+    exit: 1
+    ----- stdout -----
+    Installing dependencies from lock file
+    ----- stderr -----
+
+    pyproject.toml changed significantly since poetry.lock was last generated. Run `poetry lock` to fix the lock file.
+    ");
+    fx.assert_unchanged(&before);
+}
+
+/// The lock's hash is what counts, not what the index says today.
+#[test]
+fn a_file_that_is_not_the_locked_one() {
+    let fx = locked_service();
+    fx.mpoetry(["install", "--only", "dev"]).success();
+    let other = Wheel::new("tools", "1.5").file("tools/__init__.py", "evil = True\n");
+    fx.index().publish(&other);
+    let before = fx.snapshot_tree();
+    insta::assert_snapshot!(fx.mpoetry(["install", "--no-root"]), @"
+    exit: 1
+    ----- stdout -----
+    Installing dependencies from lock file
+
+    Package operations: 2 installs, 0 updates, 0 removals
+
+      - Installing tools (1.5)
+      - Installing web (1.1)
+
+        | Downloaded distributions for tools (1.5) did not match any known checksums in your lock file.
+        | 
+        | Causes:
+        |   - invalid or corrupt cache either during locking or installation
+        |   - network interruptions or errors causing corrupted downloads
+        | 
+        | Solutions:
+        |   1. Try running your command again using the --no-cache global option enabled.
+        |   2. Try regenerating your lock file using (poetry lock --no-cache --regenerate).
+        | 
+        | If any of those solutions worked, you will have to clear your caches using (poetry cache clear --all CACHE_NAME).
+        | 
+        | You can also run your poetry command with -v to see more information.
+    ");
+    assert!(!installed(&fx).contains(&"tools 1.5".to_owned()));
+    let touched = before.differences(&fx.snapshot_tree());
+    assert!(
+        !touched.iter().any(|line| line.contains("/tools")),
+        "{touched:#?}"
+    );
+}
+
+/// A wheel must stay in its environment, whatever its members are called.
+#[test]
+fn a_wheel_that_climbs_out() {
+    for name in [
+        "../../../../../evil.py",
+        "/tmp/mpoetry-evil.py",
+        "tools/../../evil.py",
+    ] {
+        let fx = service();
+        let hostile = Wheel::new("tools", "1.5").unrecorded(Member::file(name, "evil = True\n"));
+        fx.index().publish(&hostile);
+        fx.mpoetry(["lock"]).success();
+        let outcome = fx.mpoetry(["install", "--no-root"]);
+        assert_eq!(outcome.code, Some(1), "{name}: {outcome}");
+        assert!(outcome.to_string().contains("tools"), "{name}: {outcome}");
+        let tree = fx.snapshot_tree();
+        assert!(
+            !tree.files().iter().any(|path| path.ends_with("evil.py")),
+            "{name}"
+        );
+        assert!(!std::path::Path::new("/tmp/mpoetry-evil.py").exists());
+    }
+}
+
+#[test]
+fn a_download_that_is_damaged_is_not_kept() {
+    let fx = locked_service();
+    fx.index().fail("tools-1.5", Fault::Garble, usize::MAX);
+    let outcome = fx.mpoetry(["install"]);
+    assert_eq!(outcome.code, Some(1), "{outcome}");
+    assert!(!installed(&fx).contains(&"tools 1.5".to_owned()));
+}
+
+#[test]
+fn a_download_that_breaks_off_is_tried_again() {
+    let fx = locked_service();
+    fx.index()
+        .fail("tools-1.5-py3-none-any.whl", Fault::BreakOff(20), 1);
+    fx.index()
+        .fail("web-1.1-py3-none-any.whl", Fault::Status(503), 1);
+    fx.mpoetry(["install"]).success();
+    assert_eq!(
+        installed(&fx),
+        ["check 3.0", "service 0.1.0", "tools 1.5", "web 1.1"]
+    );
+}
+
+#[test]
+fn an_index_that_is_down() {
+    let mut fx = locked_service();
+    fx.mpoetry(["install", "--only", "dev", "--no-root"])
+        .success();
+    fx.index_mut().stop();
+    let before = fx.snapshot_tree();
+    let outcome = fx.mpoetry(["install"]);
+    assert_eq!(outcome.code, Some(1), "{outcome}");
+    fx.assert_unchanged(&before);
+}
+
+/// What is cached needs no index.
+#[test]
+fn a_warm_cache_needs_no_index() {
+    let mut fx = locked_service();
+    fx.mpoetry(["install"]).success();
+    fx.remove(".venv");
+    fx.index_mut().stop();
+    fx.mpoetry(["install"]).success();
+    assert_eq!(
+        installed(&fx),
+        ["check 3.0", "service 0.1.0", "tools 1.5", "web 1.1"]
+    );
+}
+
+#[test]
+fn no_wheel_fits_this_machine() {
+    let fx = service();
+    fx.index()
+        .publish(&Wheel::new("native", "1.0").tag("cp27-cp27m-win32"));
+    fx.edit(
+        "pyproject.toml",
+        "\"web (>=1.0,<2.0)\"",
+        "\"web (>=1.0,<2.0)\", \"native\"",
+    );
+    fx.mpoetry(["lock"]).success();
+    let outcome = fx.mpoetry(["install", "--no-root"]);
+    assert_eq!(outcome.code, Some(1), "{outcome}");
+    assert!(
+        outcome
+            .to_string()
+            .contains("Unable to find installation candidates for native (1.0)"),
+        "{outcome}"
+    );
+}
+
+#[test]
+fn a_path_dependency_that_is_missing() {
+    let fx = with_library("{ path = \"lib\", develop = true }");
+    fx.mpoetry(["lock"]).success();
+    fx.remove("lib");
+    let outcome = fx.mpoetry(["install"]);
+    assert_eq!(outcome.code, Some(1), "{outcome}");
+    assert!(outcome.to_string().contains("lib"), "{outcome}");
+}
+
+#[test]
+fn an_editable_library_shows_its_changes() {
+    let fx = with_library("{ path = \"lib\", develop = true }");
+    fx.mpoetry(["lock"]).success();
+    insta::assert_snapshot!(fx.mpoetry(["install", "--no-root"]), @"
+    exit: 0
+    ----- stdout -----
+    Installing dependencies from lock file
+
+    Package operations: 4 installs, 0 updates, 0 removals
+
+      - Installing check (3.0)
+      - Installing tools (1.5)
+      - Installing web (1.1)
+      - Installing lib (1.2.3 [root]/lib)
+    ----- stderr -----
+    Creating virtualenv service in [root]/.venv
+    ");
+    let print = ["run", "python", "-c", "import lib; print(lib.WORD)"];
+    assert_eq!(fx.mpoetry(print).success().stdout, "old\n");
+    fx.write("lib/lib/__init__.py", "WORD = 'new'\n");
+    assert_eq!(fx.mpoetry(print).success().stdout, "new\n");
+}
+
+#[test]
+fn a_library_that_is_not_editable_is_copied() {
+    let fx = with_library("{ path = \"lib\" }");
+    fx.mpoetry(["lock"]).success();
+    fx.mpoetry(["install", "--no-root"]).success();
+    let print = ["run", "python", "-c", "import lib; print(lib.WORD)"];
+    fx.write("lib/lib/__init__.py", "WORD = 'new'\n");
+    assert_eq!(fx.mpoetry(print).success().stdout, "old\n");
+}
+
+#[test]
+fn an_sdist_is_built() {
+    let fx = service();
+    crate::support::publish_stand_ins(fx.index());
+    let sdist = Sdist::new("old", "1.0")
+        .file("pyproject.toml", OLD_PROJECT)
+        .file("setup.py", "")
+        .file("src/old/__init__.py", "WORD = 'built'\n");
+    fx.index().publish(&sdist);
+    fx.edit("pyproject.toml", "\"web (>=1.0,<2.0)\"", "\"old\"");
+    fx.mpoetry(["install", "--no-root"]).success();
+    let print = ["run", "python", "-c", "import old; print(old.WORD)"];
+    assert_eq!(fx.mpoetry(print).success().stdout, "built\n");
+}
+
+const OLD_PROJECT: &str = r#"
+[build-system]
+requires = ["setuptools>=68", "wheel"]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = "old"
+version = "1.0"
+description = ""
+requires-python = ">=3.11"
+dependencies = []
+
+[tool.setuptools]
+packages = ["old"]
+"#;
+
+const LIBRARY: &str = r#"
+[project]
+name = "lib"
+version = "1.2.3"
+requires-python = ">=3.11"
+
+[build-system]
+requires = ["poetry-core>=2.0.0,<3.0.0"]
+build-backend = "poetry.core.masonry.api"
+"#;
+
+/// The service with a library in `lib`.
+fn with_library(declared: &str) -> Fixture {
+    let fx = service();
+    let table =
+        format!("[tool.poetry.dependencies]\nlib = {declared}\n\n[tool.poetry.group.docs]\n");
+    fx.edit("pyproject.toml", "[tool.poetry.group.docs]\n", &table);
+    fx.edit(
+        "pyproject.toml",
+        "\"web (>=1.0,<2.0)\"",
+        "\"web (>=1.0,<2.0)\", \"lib\"",
+    );
+    fx.write("lib/pyproject.toml", LIBRARY);
+    fx.write("lib/lib/__init__.py", "WORD = 'old'\n");
+    fx
+}
+
+/// The distributions of `.venv` as `name version`, without pip.
+fn installed(fx: &Fixture) -> Vec<String> {
+    let mut found = Vec::new();
+    for version in fx.list(".venv/lib") {
+        for name in fx.list(&format!(".venv/lib/{version}/site-packages")) {
+            if let Some(stem) = name.strip_suffix(".dist-info") {
+                found.push(stem.replacen('-', " ", 1));
+            }
+        }
+    }
+    found.retain(|it| !it.starts_with("pip "));
+    found
+}

@@ -1,0 +1,22 @@
+//! What CLI tests stand on; `tests/README.md` tells how to use it.
+
+mod archive;
+mod container;
+mod fixture;
+mod index;
+mod mirror;
+mod python;
+mod sdist;
+mod server;
+mod tests;
+mod tree;
+mod wheel;
+
+pub(crate) use archive::{Member, zip_of};
+pub(crate) use container::Container;
+pub(crate) use fixture::{Fixture, Outcome};
+pub(crate) use index::{Fault, File, MetadataFile, PYPI};
+pub(crate) use mirror::publish_stand_ins;
+pub(crate) use python::python;
+pub(crate) use sdist::{Sdist, gzipped_tar};
+pub(crate) use wheel::Wheel;
