@@ -73,21 +73,13 @@ impl Locked {
     /// The newest locked release that a requirement accepts within a set of releases.
     pub(crate) fn fitting(&self, speaker: &Requirement, wanted: &Releases) -> Option<Arc<Package>> {
         let packages = self.by_name.get(&speaker.name)?;
-        packages
-            .iter()
-            .find(|package| {
-                let origin = self.same_direct(speaker).map(|same| same.origin);
-                wanted.contains(&package.release())
-                    && package.satisfies(
-                        &Requirement {
-                            constraint: crate::constraint::Constraint::any(),
-                            ..speaker.clone()
-                        },
-                        origin,
-                    )
-                    && self.is_reusable(package, speaker)
-            })
-            .cloned()
+        let origin = self.same_direct(speaker).map(|same| same.origin);
+        let fits = |package: &&Arc<Package>| {
+            wanted.contains(&package.release())
+                && package.comes_from(&speaker.origin, origin)
+                && self.is_reusable(package, speaker)
+        };
+        packages.iter().find(fits).cloned()
     }
 
     /// Poetry: a package from an explicit source is reused only where that source is named.

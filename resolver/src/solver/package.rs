@@ -43,14 +43,16 @@ impl Package {
 
     /// Does this release satisfy a requirement on its name, by version and source?
     pub(crate) fn satisfies(&self, requirement: &Requirement, origin: Option<OriginId>) -> bool {
-        if self.name != requirement.name {
-            return false;
-        }
-        match (&requirement.origin, origin) {
-            (Origin::Index { source }, _) => {
-                requirement.constraint.allows(&self.version) && self.is_from(source.as_deref())
-            }
-            (_, origin) => origin == Some(self.origin),
+        let of_version =
+            requirement.origin.is_direct() || requirement.constraint.allows(&self.version);
+        self.name == requirement.name && of_version && self.comes_from(&requirement.origin, origin)
+    }
+
+    /// Does it come from where a requirement wants it from? `id` is the id of that place, if it is known.
+    pub(crate) fn comes_from(&self, wanted: &Origin, id: Option<OriginId>) -> bool {
+        match wanted {
+            Origin::Index { source } => self.is_from(source.as_deref()),
+            _ => id == Some(self.origin),
         }
     }
 

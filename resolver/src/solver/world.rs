@@ -167,13 +167,6 @@ fn select(
     }
 }
 
-/// What Poetry derives from a marker in two ways that differ on some markers.
-#[derive(Clone)]
-struct Pythons {
-    of_requirement: Constraint,
-    of_marker: Constraint,
-}
-
 /// Blocking access to indexes and direct origins, shared by all runs of one resolution.
 pub(crate) struct World<'a> {
     shared: Arc<Sources>,
@@ -182,7 +175,9 @@ pub(crate) struct World<'a> {
     wanted: Mutex<FxHashSet<(PackageName, Option<String>, String)>>,
     packages: Mutex<FxHashMap<(usize, PackageName, Version), Arc<Package>>>,
     direct: Mutex<Vec<(String, Arc<Package>)>>,
-    pythons: Mutex<FxHashMap<Marker, Pythons>>,
+    /// Poetry: the pythons of a requirement and of its marker are derived in two ways, which differ on some markers.
+    requirement_pythons: Mutex<FxHashMap<Marker, Constraint>>,
+    marker_pythons: Mutex<FxHashMap<Marker, Constraint>>,
     /// The files of locked releases: while they stay the same, what the cache knows of the release counts.
     locked_files: FxHashMap<(PackageName, Version), Vec<HashedFile>>,
     /// Names that the root brings as direct origins, see [`World::library_requirements`].
@@ -213,7 +208,8 @@ impl<'a> World<'a> {
             wanted: Mutex::default(),
             packages: Mutex::default(),
             direct: Mutex::default(),
-            pythons: Mutex::default(),
+            requirement_pythons: Mutex::default(),
+            marker_pythons: Mutex::default(),
             locked_files: locked
                 .packages()
                 .map(|package| {
@@ -624,28 +620,14 @@ impl<'a> World<'a> {
 
     /// The pythons that a requirement is for, by the python parts of its marker.
     pub(crate) fn python_of(&self, requirement: &Requirement) -> Constraint {
-        self.pythons(&requirement.marker).of_requirement
+        remembered(&self.requirement_pythons, &requirement.marker, || {
+            requirement.python_constraint()
+        })
     }
 
     /// The pythons that a marker can hold on.
     pub(crate) fn python_of_marker(&self, marker: &Marker) -> Constraint {
-        self.pythons(marker).of_marker
-    }
-
-    fn pythons(&self, marker: &Marker) -> Pythons {
-        if let Some(known) = lock(&self.pythons).get(marker) {
-            return known.clone();
-        }
-        let text = marker.dependency_python_versions();
-        let pythons = Pythons {
-            of_requirement: Constraint::parse_marker_version(&text)
-                .unwrap_or_else(|_| Constraint::any()),
-            of_marker: marker.python_constraint(),
-        };
-        lock(&self.pythons)
-            .entry(marker.clone())
-            .or_insert(pythons)
-            .clone()
+        remembered(&self.marker_pythons, marker, || marker.python_constraint())
     }
 
     pub(crate) fn reporter(&self) -> &dyn super::Reporter {
@@ -694,6 +676,19 @@ pub(crate) fn origin_key(origin: &Origin) -> String {
             format!("git {url} {branch:?} {tag:?} {rev:?} {subdirectory:?}")
         }
     }
+}
+
+/// What `find` finds for a marker, found once.
+fn remembered(
+    known: &Mutex<FxHashMap<Marker, Constraint>>,
+    marker: &Marker,
+    find: impl FnOnce() -> Constraint,
+) -> Constraint {
+    if let Some(known) = lock(known).get(marker) {
+        return known.clone();
+    }
+    let found = find();
+    lock(known).entry(marker.clone()).or_insert(found).clone()
 }
 
 /// A poisoned lock only means that another thread panicked; the maps stay usable.
