@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use fs_err as fs;
 use percent_encoding::percent_decode_str;
 use resolver::lock::{LockedPackage, LockedSource, Lockfile, SourceKind};
 use resolver::marker::MarkerEnvironment;
@@ -324,18 +323,7 @@ fn filled(text: &Option<String>) -> Option<&str> {
 
 /// A path of a lock file, absolute, with symlinks resolved as far as it exists.
 pub(crate) fn resolve(folder: &Path, path: &str) -> PathBuf {
-    let joined = folder.join(path);
-    fs::canonicalize(&joined).unwrap_or_else(|_| {
-        let mut clean = PathBuf::new();
-        for part in std::path::absolute(&joined).unwrap_or(joined).components() {
-            if part == std::path::Component::ParentDir {
-                clean.pop();
-            } else {
-                clean.push(part);
-            }
-        }
-        clean
-    })
+    resolver::path::resolve(&folder.join(path))
 }
 
 #[cfg(test)]
