@@ -22,8 +22,6 @@ use super::world::World;
 pub(crate) struct Reached {
     /// The union of the markers of all ways to it, along the ways.
     pub(crate) transitive: Marker,
-    /// The union of the markers of the last steps of these ways.
-    pub(crate) marker: Marker,
     /// The pythons that the first way's last step admits.
     pub(crate) python: Constraint,
     /// The source that the first way names.
@@ -34,7 +32,6 @@ impl Reached {
     pub(crate) fn anywhere() -> Self {
         Self {
             transitive: Marker::any(),
-            marker: Marker::any(),
             python: Constraint::any(),
             source: None,
         }
@@ -248,20 +245,29 @@ impl Edge {
     }
 }
 
-/// `foo[a]` requires `foo` at its own version, from its own source, under the markers it was required with.
+/// `foo[a]` requires `foo` at its own version, from its own source.
+///
+/// Poetry gives this requirement the marker of the first of all requirements on `foo[a]`, so that `foo` is missing
+/// where only another one applies. Here it has no marker: `foo` is needed wherever `foo[a]` is.
 fn base_requirement(package: &Package, reached: &Reached) -> Requirement {
-    let mut base = Requirement::new(
-        package.name.as_str(),
+    let mut base = package_requirement(package, &[]);
+    if let Origin::Index { source } = &mut base.origin {
+        source.clone_from(&reached.source);
+    }
+    base
+}
+
+/// A requirement that just this package satisfies.
+pub(crate) fn package_requirement(package: &Package, extras: &[ExtraName]) -> Requirement {
+    let mut requirement = Requirement::new(
+        &package.pretty_name,
         Constraint::Version(package.version.clone()),
     );
-    base.origin = match &package.source {
-        Some(source) if package.is_direct() => source.to_origin(package.develop),
-        _ => Origin::Index {
-            source: reached.source.clone(),
-        },
-    };
-    base.set_marker(reached.marker.clone());
-    base
+    requirement.extras = extras.to_vec();
+    if let Some(source) = package.source.as_ref().filter(|_| package.is_direct()) {
+        requirement.origin = source.to_origin(package.develop);
+    }
+    requirement
 }
 
 /// Which extras are asked for, following a package's extras that name the package itself.

@@ -5,53 +5,44 @@
 //! to its end, one line for each step, and numbers the lines that are referred to later.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
+use indexmap::IndexMap;
 use itertools::Itertools;
-use pubgrub::{DerivationTree, External, Term, VersionSet};
-use rustc_hash::FxHashMap;
 
 use crate::constraint::Constraint;
-use crate::marker::Marker;
+use crate::name::PackageName;
 
-use super::node::{Node, Releases};
+use super::answers::Task;
 use super::overrides::{Overrides, Run};
-use super::provider::{Provider, Task, Unavailable};
-
-type Tree = DerivationTree<Node, Releases, Unavailable>;
+use super::search::Failure;
+use super::term::{Cause, Demand, Incompatibility, IncompatibilityId, Term};
 
 /// Poetry: a clash between requirements that never apply together is none. If one stands behind the failure,
 /// the run is split by its marker; the way out is tried only after all others.
-pub(crate) fn marker_split(
-    tree: &Tree,
-    provider: &Provider<'_>,
-    run: &Run,
-) -> Option<Vec<Overrides>> {
-    let mut by_name: BTreeMap<Node, Vec<(Constraint, Marker)>> = BTreeMap::new();
-    for external in externals(tree) {
-        let External::FromDependencyOf(from, releases, on, _) = external else {
-            continue;
-        };
-        if matches!(on, Node::Probe | Node::Root) {
-            continue;
-        }
-        for (release, edge) in provider.requirements_of(from, on) {
-            if releases.contains(&release) {
-                let world = edge.transitive().without_extras().intersect(&run.marker);
-                let requirement = edge.requirement.get();
-                let bare = Node::Package(requirement.name.clone(), Arc::default());
-                by_name
-                    .entry(bare)
-                    .or_default()
-                    .push((requirement.constraint.clone(), world));
-            }
+pub(crate) fn marker_split(failure: &Failure, run: &Run) -> Option<Vec<Overrides>> {
+    let mut by_name: IndexMap<&PackageName, Vec<&Demand>> = IndexMap::new();
+    for plain in failure.plain() {
+        if let (Cause::Requires, [_, required]) = (&plain.cause, plain.terms.as_slice()) {
+            let demand = &required.demand;
+            by_name
+                .entry(&demand.requirement.name)
+                .or_default()
+                .push(demand);
         }
     }
-    for requirements in by_name.values() {
-        for ((constraint, here), (other, there)) in requirements.iter().tuple_combinations() {
-            let clash = constraint.intersect(other).is_empty();
-            if clash && !here.is_empty() && !there.is_empty() && here.intersect(there).is_empty() {
-                return Some(run.split_by_marker(here));
+    let applies = |demand: &Demand| {
+        let own = demand.requirement.marker.without_extras();
+        let along = demand.transitive.without_extras().intersect(&own);
+        along.intersect(&run.marker)
+    };
+    for demands in by_name.values() {
+        for (one, other) in demands.iter().tuple_combinations() {
+            if !one.constraint().intersect(other.constraint()).is_empty() {
+                continue;
+            }
+            let (here, there) = (applies(one), applies(other));
+            if !here.is_empty() && !there.is_empty() && here.intersect(&there).is_empty() {
+                return Some(run.split_by_marker(&here));
             }
         }
     }
@@ -59,61 +50,72 @@ pub(crate) fn marker_split(
 }
 
 /// The explanation of a failure: Poetry's lines, and its advice if pythons are the reason.
-pub(crate) fn explain(tree: &Tree, task: &Task<'_>, run: &Run) -> String {
-    let mut graph = Graph {
-        title: task.title.clone(),
-        facts: Vec::new(),
-        shared: FxHashMap::default(),
-    };
-    let root = graph.add(tree);
+pub(crate) fn explain(failure: &Failure, task: &Task<'_>, run: &Run) -> String {
     let mut writer = Writer {
-        graph: &graph,
-        uses: vec![0; graph.facts.len()],
-        root,
+        graph: Graph {
+            title: &task.title,
+            facts: &failure.incompatibilities,
+        },
+        uses: vec![0; failure.incompatibilities.len()],
+        root: failure.root,
         lines: Vec::new(),
         numbers: BTreeMap::new(),
     };
-    writer.count(root);
-    let mut text = python_preamble(tree, run);
-    if graph.facts[root].causes.is_some() {
-        writer.visit(root, false);
+    writer.count(failure.root);
+    let mut text = python_preamble(failure, run);
+    if writer.graph.is_derived(failure.root) {
+        writer.visit(failure.root, false);
     } else {
+        let text = writer.graph.text(failure.root);
         writer.write(
-            root,
-            format!("Because {}, version solving failed.", graph.text(root)),
+            failure.root,
+            format!("Because {text}, version solving failed."),
             false,
         );
     }
     text.extend(writer.finished());
-    text.extend(python_advice(tree, run));
+    text.extend(python_advice(failure, run));
     text.join("\n")
 }
 
-fn externals(tree: &Tree) -> Vec<&External<Node, Releases, Unavailable>> {
-    match tree {
-        DerivationTree::External(external) => vec![external],
-        DerivationTree::Derived(derived) => {
-            let mut all = externals(&derived.cause1);
-            all.extend(externals(&derived.cause2));
-            all
+impl Failure {
+    /// The incompatibilities that the failure follows from and that follow from nothing themselves, in the order
+    /// in which they were joined.
+    fn plain(&self) -> Vec<&Incompatibility> {
+        let mut found = Vec::new();
+        let mut seen = vec![false; self.incompatibilities.len()];
+        let mut open = vec![self.root];
+        while let Some(id) = open.pop() {
+            if std::mem::replace(&mut seen[id], true) {
+                continue;
+            }
+            let incompatibility = &self.incompatibilities[id];
+            match incompatibility.cause {
+                Cause::Derived(conflict, other) => open.extend([other, conflict]),
+                _ => found.push(incompatibility),
+            }
         }
+        found
     }
 }
 
 /// Packages refused because of their pythons: name and Requires-Python.
-fn refused_pythons(tree: &Tree) -> Vec<(&Node, &str)> {
-    externals(tree)
+fn refused_pythons(failure: &Failure) -> Vec<(&PackageName, &str)> {
+    failure
+        .plain()
         .into_iter()
-        .filter_map(|external| match external {
-            External::Custom(node, _, Unavailable::Python(python)) => Some((node, python.as_str())),
+        .filter_map(|plain| match (&plain.cause, plain.terms.as_slice()) {
+            (Cause::Python(python), [term]) => {
+                Some((&term.demand.requirement.name, python.as_str()))
+            }
             _ => None,
         })
         .unique()
         .collect()
 }
 
-fn python_preamble(tree: &Tree, run: &Run) -> Vec<String> {
-    let refused = refused_pythons(tree);
+fn python_preamble(failure: &Failure, run: &Run) -> Vec<String> {
+    let refused = refused_pythons(failure);
     if refused.is_empty() {
         return Vec::new();
     }
@@ -123,8 +125,7 @@ fn python_preamble(tree: &Tree, run: &Run) -> Vec<String> {
         run.python
     )];
     for (node, python) in refused {
-        let supported =
-            Constraint::parse_marker_version(python).unwrap_or_else(|_| Constraint::any());
+        let supported = Constraint::parse(python).unwrap_or_else(|_| Constraint::any());
         lines.push(format!(
             "  - {node} requires Python {python}, so it will not be installable for Python {}",
             run.python.difference(&supported)
@@ -134,16 +135,15 @@ fn python_preamble(tree: &Tree, run: &Run) -> Vec<String> {
     lines
 }
 
-fn python_advice(tree: &Tree, run: &Run) -> Vec<String> {
-    let refused = refused_pythons(tree);
+fn python_advice(failure: &Failure, run: &Run) -> Vec<String> {
+    let refused = refused_pythons(failure);
     if refused.is_empty() {
         return Vec::new();
     }
     let solutions: Vec<String> = refused
         .into_iter()
         .map(|(node, python)| {
-            let supported =
-                Constraint::parse_marker_version(python).unwrap_or_else(|_| Constraint::any());
+            let supported = Constraint::parse(python).unwrap_or_else(|_| Constraint::any());
             format!(
                 "For {node}, a possible solution would be to set the `python` property to \"{}\"",
                 run.python.intersect(&supported)
@@ -159,311 +159,233 @@ fn python_advice(tree: &Tree, run: &Run) -> Vec<String> {
     )]
 }
 
-/// Why an incompatibility holds.
-#[derive(Clone, Debug)]
-enum Reason {
-    Root,
-    NoVersions,
-    Requires,
-    Python(String),
-    Derived,
+/// The derivation as a graph.
+struct Graph<'f> {
+    title: &'f str,
+    facts: &'f [Incompatibility],
 }
 
-/// An incompatibility: terms that can't all hold.
-#[derive(Clone, Debug)]
-struct Fact {
-    terms: Vec<(Node, bool, Releases)>,
-    reason: Reason,
-    causes: Option<(usize, usize)>,
-}
-
-/// The derivation as a graph: causes that are used twice are one fact.
-struct Graph {
-    title: String,
-    facts: Vec<Fact>,
-    shared: FxHashMap<usize, usize>,
-}
-
-impl Graph {
-    fn add(&mut self, tree: &Tree) -> usize {
-        let fact = match tree {
-            DerivationTree::External(external) => external_fact(external),
-            DerivationTree::Derived(derived) => {
-                if let Some(&known) = derived.shared_id.and_then(|id| self.shared.get(&id)) {
-                    return known;
-                }
-                let causes = Some((self.add(&derived.cause1), self.add(&derived.cause2)));
-                let mut terms: Vec<_> = derived
-                    .terms
-                    .iter()
-                    .map(|(node, term)| match term {
-                        Term::Positive(releases) => (node.clone(), true, releases.clone()),
-                        Term::Negative(releases) => (node.clone(), false, releases.clone()),
-                    })
-                    .collect();
-                // The root always holds; leaving it out reads better.
-                if terms.len() > 1 {
-                    terms.retain(|(node, positive, _)| !(*positive && *node == Node::Root));
-                }
-                terms.sort_by(|(a, x, _), (b, y, _)| y.cmp(x).then_with(|| a.cmp(b)));
-                Fact {
-                    terms,
-                    reason: Reason::Derived,
-                    causes,
-                }
-            }
-        };
-        let place = self.facts.len();
-        self.facts.push(fact);
-        if let DerivationTree::Derived(derived) = tree
-            && let Some(id) = derived.shared_id
-        {
-            self.shared.insert(id, place);
+impl<'f> Graph<'f> {
+    fn causes(&self, fact: IncompatibilityId) -> Option<(IncompatibilityId, IncompatibilityId)> {
+        match self.facts[fact].cause {
+            Cause::Derived(conflict, other) => Some((conflict, other)),
+            _ => None,
         }
-        place
     }
 
-    fn is_derived(&self, fact: usize) -> bool {
-        self.facts[fact].causes.is_some()
+    fn is_derived(&self, fact: IncompatibilityId) -> bool {
+        self.causes(fact).is_some()
+    }
+
+    fn requires(&self, fact: IncompatibilityId) -> bool {
+        matches!(self.facts[fact].cause, Cause::Requires)
     }
 
     /// `name (constraint)`, or the project's name for the root.
-    fn terse(&self, (node, _, releases): &(Node, bool, Releases), allow_every: bool) -> String {
-        let constraint = releases.to_constraint();
-        match node {
-            Node::Root => self.title.clone(),
-            _ if allow_every && constraint.is_any() => format!("every version of {node}"),
-            _ => format!("{node} ({constraint})"),
+    fn terse(&self, term: &Term, allow_every: bool) -> String {
+        let requirement = &term.demand.requirement;
+        if allow_every && term.constraint().is_any() {
+            return format!("every version of {}", requirement.complete_name());
         }
+        if term.demand.node == super::node::Node::Root {
+            return self.title.to_owned();
+        }
+        if requirement.origin.is_direct() {
+            return requirement.describe();
+        }
+        let name = requirement.complete_pretty_name();
+        format!("{name} ({})", requirement.pretty_constraint)
     }
 
-    fn positives(&self, fact: usize) -> Vec<&(Node, bool, Releases)> {
-        self.facts[fact]
-            .terms
-            .iter()
-            .filter(|(_, positive, _)| *positive)
-            .collect()
+    fn positives(&self, fact: IncompatibilityId) -> Vec<&'f Term> {
+        let terms = self.facts[fact].terms.iter();
+        terms.filter(|term| term.positive).collect()
     }
 
-    fn negatives(&self, fact: usize) -> Vec<&(Node, bool, Releases)> {
-        self.facts[fact]
-            .terms
-            .iter()
-            .filter(|(_, positive, _)| !*positive)
-            .collect()
+    fn negatives(&self, fact: IncompatibilityId) -> Vec<&'f Term> {
+        let terms = self.facts[fact].terms.iter();
+        terms.filter(|term| !term.positive).collect()
     }
 
-    fn is_failure(&self, fact: usize) -> bool {
-        matches!(
-            self.facts[fact].terms.as_slice(),
-            [] | [(Node::Root, true, _)]
-        )
+    fn list(&self, terms: &[&Term], between: &str) -> String {
+        let terms = terms.iter();
+        terms.map(|term| self.terse(term, false)).join(between)
     }
 
-    fn list(&self, terms: &[&(Node, bool, Releases)], between: &str) -> String {
-        terms
-            .iter()
-            .map(|term| self.terse(term, false))
-            .join(between)
-    }
-
-    fn text(&self, fact: usize) -> String {
-        let terms = &self.facts[fact].terms;
-        match (&self.facts[fact].reason, terms.as_slice()) {
-            (Reason::Requires, [from, on]) => {
-                format!(
-                    "{} depends on {}",
-                    self.terse(from, true),
-                    self.terse(on, false)
-                )
+    fn text(&self, fact: IncompatibilityId) -> String {
+        let incompatibility = &self.facts[fact];
+        match (&incompatibility.cause, incompatibility.terms.as_slice()) {
+            (Cause::Requires, [from, on]) => {
+                let (from, on) = (self.terse(from, true), self.terse(on, false));
+                format!("{from} depends on {on}")
             }
-            (Reason::Python(python), [term, ..]) => {
+            (Cause::Python(python), [term, ..]) => {
                 format!("{} requires Python {python}", self.terse(term, true))
             }
-            (Reason::NoVersions, [(node, _, releases), ..]) => {
-                format!("no versions of {node} match {releases}")
+            (Cause::NoVersions, [term, ..]) => {
+                let name = &term.demand.requirement.name;
+                format!("no versions of {name} match {}", term.constraint())
             }
-            (Reason::Root, _) => self.title.clone(),
-            _ if self.is_failure(fact) => "version solving failed".to_owned(),
-            (_, [(node, positive, _)]) => {
-                format!(
-                    "{node} is {}",
-                    if *positive { "forbidden" } else { "required" }
-                )
+            (Cause::Root, _) => self.title.to_owned(),
+            _ if incompatibility.is_failure() => "version solving failed".to_owned(),
+            (_, [term]) => {
+                let verb = if term.positive {
+                    "forbidden"
+                } else {
+                    "required"
+                };
+                format!("{} is {verb}", term.demand.requirement.name)
             }
             _ => self.derived_text(fact),
         }
     }
 
-    fn derived_text(&self, fact: usize) -> String {
+    fn derived_text(&self, fact: IncompatibilityId) -> String {
         let positives = self.positives(fact);
         let negatives = self.negatives(fact);
         match (positives.as_slice(), negatives.as_slice()) {
             ([a, b], []) => {
-                let name = |term: &(Node, bool, Releases)| {
-                    if term.2.to_constraint().is_any() {
-                        term.0.to_string()
+                let name = |term: &Term| {
+                    if term.constraint().is_any() {
+                        term.demand.requirement.name.to_string()
                     } else {
                         self.terse(term, false)
                     }
                 };
                 format!("{} is incompatible with {}", name(a), name(b))
             }
-            ([], [a, b]) => format!(
-                "either {} or {}",
-                self.terse(a, false),
-                self.terse(b, false)
-            ),
+            ([], [a, b]) => {
+                let (a, b) = (self.terse(a, false), self.terse(b, false));
+                format!("either {a} or {b}")
+            }
             (_, []) => format!("one of {} must be false", self.list(&positives, " or ")),
             ([], _) => format!("one of {} must be true", self.list(&negatives, " or ")),
             ([only], _) => {
-                format!(
-                    "{} requires {}",
-                    self.terse(only, true),
-                    self.list(&negatives, " or ")
-                )
+                let (only, others) = (self.terse(only, true), self.list(&negatives, " or "));
+                format!("{only} requires {others}")
             }
-            _ => format!(
-                "if {} then {}",
-                self.list(&positives, " and "),
-                self.list(&negatives, " or ")
-            ),
+            _ => {
+                let (all, one) = (
+                    self.list(&positives, " and "),
+                    self.list(&negatives, " or "),
+                );
+                format!("if {all} then {one}")
+            }
         }
     }
 
     /// Two facts in one clause, as briefly as they allow.
-    fn both(&self, a: usize, b: usize, line_a: Option<usize>, line_b: Option<usize>) -> String {
-        self.requires_both(a, b, line_a, line_b)
-            .or_else(|| self.requires_through(a, b, line_a, line_b))
-            .or_else(|| self.requires_forbidden(a, b, line_a, line_b))
+    fn both(&self, a: Cited, b: Cited) -> String {
+        self.requires_both(a, b)
+            .or_else(|| self.requires_through(a, b))
+            .or_else(|| self.requires_forbidden(a, b))
             .unwrap_or_else(|| {
-                let line =
-                    |line: Option<usize>| line.map(|l| format!("\n {l}")).unwrap_or_default();
-                format!(
-                    "{}{}\n and {}{}",
-                    self.text(a),
-                    line(line_a),
-                    self.text(b),
-                    line(line_b)
-                )
+                let line = |cited: Cited| cited.line.map(|l| format!("\n {l}")).unwrap_or_default();
+                let (first, second) = (self.text(a.fact), self.text(b.fact));
+                format!("{first}{}\n and {second}{}", line(a), line(b))
             })
     }
 
-    fn requires_both(
-        &self,
-        a: usize,
-        b: usize,
-        line_a: Option<usize>,
-        line_b: Option<usize>,
-    ) -> Option<String> {
-        if self.facts[a].terms.len() == 1 || self.facts[b].terms.len() == 1 {
+    fn has_one_term(&self, fact: IncompatibilityId) -> bool {
+        self.facts[fact].terms.len() == 1
+    }
+
+    fn requires_both(&self, a: Cited, b: Cited) -> Option<String> {
+        if self.has_one_term(a.fact) || self.has_one_term(b.fact) {
             return None;
         }
-        let (&[ours], &[theirs]) = (self.positives(a).as_slice(), self.positives(b).as_slice())
-        else {
+        let (&[ours], &[theirs]) = (
+            self.positives(a.fact).as_slice(),
+            self.positives(b.fact).as_slice(),
+        ) else {
             return None;
         };
-        if ours.0 != theirs.0 || ours.2 != theirs.2 {
+        if !ours.same_demand(theirs) {
             return None;
         }
-        let declared = matches!(
-            (&self.facts[a].reason, &self.facts[b].reason),
-            (Reason::Requires, Reason::Requires)
-        );
+        let verb = if self.requires(a.fact) && self.requires(b.fact) {
+            "depends on"
+        } else {
+            "requires"
+        };
         Some(format!(
-            "{} {} both {}{} and {}{}",
+            "{} {verb} both {}{} and {}{}",
             self.terse(ours, true),
-            if declared { "depends on" } else { "requires" },
-            self.list(&self.negatives(a), " or "),
-            reference(line_a),
-            self.list(&self.negatives(b), " or "),
-            reference(line_b),
+            self.list(&self.negatives(a.fact), " or "),
+            a.reference(),
+            self.list(&self.negatives(b.fact), " or "),
+            b.reference(),
         ))
     }
 
-    fn requires_through(
-        &self,
-        a: usize,
-        b: usize,
-        line_a: Option<usize>,
-        line_b: Option<usize>,
-    ) -> Option<String> {
-        if self.facts[a].terms.len() == 1 || self.facts[b].terms.len() == 1 {
+    fn requires_through(&self, a: Cited, b: Cited) -> Option<String> {
+        if self.has_one_term(a.fact) || self.has_one_term(b.fact) {
             return None;
         }
-        let leads = |from: usize, to: usize| match (
-            self.negatives(from).as_slice(),
-            self.positives(to).as_slice(),
+        let leads = |from: Cited, to: Cited| match (
+            self.negatives(from.fact).as_slice(),
+            self.positives(to.fact).as_slice(),
         ) {
-            (&[negative], &[positive]) => {
-                negative.0 == positive.0 && negative.2.subset_of(&positive.2)
-            }
+            (&[negative], &[positive]) => negative.inverse().satisfies(positive),
             _ => false,
         };
-        let (prior, latter, prior_line, latter_line) = if leads(a, b) {
-            (a, b, line_a, line_b)
+        let (prior, latter) = if leads(a, b) {
+            (a, b)
         } else if leads(b, a) {
-            (b, a, line_b, line_a)
+            (b, a)
         } else {
             return None;
         };
         Some(format!(
             "{}{}{} which {} {}{}",
-            self.beginning(prior),
-            self.list(&self.negatives(prior), " or "),
-            reference(prior_line),
-            self.verb(latter),
-            self.list(&self.negatives(latter), " or "),
-            reference(latter_line),
+            self.beginning(prior.fact),
+            self.list(&self.negatives(prior.fact), " or "),
+            prior.reference(),
+            self.verb(latter.fact),
+            self.list(&self.negatives(latter.fact), " or "),
+            latter.reference(),
         ))
     }
 
-    fn requires_forbidden(
-        &self,
-        a: usize,
-        b: usize,
-        line_a: Option<usize>,
-        line_b: Option<usize>,
-    ) -> Option<String> {
-        let (prior, latter, prior_line, latter_line) = if self.facts[a].terms.len() == 1 {
-            (b, a, line_b, line_a)
-        } else if self.facts[b].terms.len() == 1 {
-            (a, b, line_a, line_b)
+    fn requires_forbidden(&self, a: Cited, b: Cited) -> Option<String> {
+        let (prior, latter) = if self.has_one_term(a.fact) {
+            (b, a)
+        } else if self.has_one_term(b.fact) {
+            (a, b)
         } else {
             return None;
         };
-        let forbidden = self.facts[latter].terms.first()?;
-        let &[negative] = self.negatives(prior).as_slice() else {
+        let forbidden = self.facts[latter.fact].terms.first()?;
+        let &[negative] = self.negatives(prior.fact).as_slice() else {
             return None;
         };
-        if negative.0 != forbidden.0 || !forbidden.1 || !negative.2.subset_of(&forbidden.2) {
+        if !negative.inverse().satisfies(forbidden) {
             return None;
         }
-        let why = match &self.facts[latter].reason {
-            Reason::Python(python) => format!("which requires Python {python}"),
-            Reason::NoVersions => "which doesn't match any versions".to_owned(),
+        let why = match &self.facts[latter.fact].cause {
+            Cause::Python(python) => format!("which requires Python {python}"),
+            Cause::NoVersions => "which doesn't match any versions".to_owned(),
             _ => "which is forbidden".to_owned(),
         };
-        let prior_line = prior_line
-            .map(|line| format!("({line}) "))
-            .unwrap_or_default();
+        let prior_line = prior.line.map(|line| format!("({line}) "));
         Some(format!(
-            "{}{} {prior_line}{why}{}",
-            self.beginning(prior),
+            "{}{} {}{why}{}",
+            self.beginning(prior.fact),
             self.terse(forbidden, false),
-            reference(latter_line),
+            prior_line.unwrap_or_default(),
+            latter.reference(),
         ))
     }
 
-    fn verb(&self, fact: usize) -> &'static str {
-        if matches!(self.facts[fact].reason, Reason::Requires) {
+    fn verb(&self, fact: IncompatibilityId) -> &'static str {
+        if self.requires(fact) {
             "depends on"
         } else {
             "requires"
         }
     }
 
-    fn beginning(&self, fact: usize) -> String {
+    fn beginning(&self, fact: IncompatibilityId) -> String {
         match self.positives(fact).as_slice() {
             &[only] => format!("{} {} ", self.terse(only, true), self.verb(fact)),
             many => format!("if {} then ", self.list(many, " or ")),
@@ -471,42 +393,28 @@ impl Graph {
     }
 }
 
-fn reference(line: Option<usize>) -> String {
-    line.map(|line| format!(" ({line})")).unwrap_or_default()
+/// A fact, and the number of its line if it has one.
+#[derive(Clone, Copy)]
+struct Cited {
+    fact: IncompatibilityId,
+    line: Option<usize>,
 }
 
-fn external_fact(external: &External<Node, Releases, Unavailable>) -> Fact {
-    let (terms, reason) = match external {
-        External::NotRoot(node, release) => (
-            vec![(node.clone(), false, Releases::only(release))],
-            Reason::Root,
-        ),
-        External::NoVersions(node, releases) => (
-            vec![(node.clone(), true, releases.clone())],
-            Reason::NoVersions,
-        ),
-        External::FromDependencyOf(from, releases, on, wanted) => (
-            vec![
-                (from.clone(), true, releases.clone()),
-                (on.clone(), false, wanted.clone()),
-            ],
-            Reason::Requires,
-        ),
-        External::Custom(node, releases, Unavailable::Python(python)) => (
-            vec![(node.clone(), true, releases.clone())],
-            Reason::Python(python.clone()),
-        ),
-    };
-    Fact {
-        terms,
-        reason,
-        causes: None,
+impl Cited {
+    fn plain(fact: IncompatibilityId) -> Self {
+        Self { fact, line: None }
+    }
+
+    fn reference(self) -> String {
+        self.line
+            .map(|line| format!(" ({line})"))
+            .unwrap_or_default()
     }
 }
 
 /// Writes the lines of an explanation.
-struct Writer<'g> {
-    graph: &'g Graph,
+struct Writer<'f> {
+    graph: Graph<'f>,
     uses: Vec<usize>,
     root: usize,
     lines: Vec<(String, Option<usize>)>,
@@ -514,17 +422,17 @@ struct Writer<'g> {
 }
 
 impl Writer<'_> {
-    fn count(&mut self, fact: usize) {
+    fn count(&mut self, fact: IncompatibilityId) {
         self.uses[fact] += 1;
         if self.uses[fact] == 1
-            && let Some((a, b)) = self.graph.facts[fact].causes
+            && let Some((a, b)) = self.graph.causes(fact)
         {
             self.count(a);
             self.count(b);
         }
     }
 
-    fn write(&mut self, fact: usize, message: String, numbered: bool) {
+    fn write(&mut self, fact: IncompatibilityId, message: String, numbered: bool) {
         let number = numbered.then(|| {
             let number = self.numbers.len() + 1;
             self.numbers.insert(fact, number);
@@ -533,8 +441,13 @@ impl Writer<'_> {
         self.lines.push((message, number));
     }
 
-    fn visit(&mut self, fact: usize, conclusion: bool) {
-        let Some((a, b)) = self.graph.facts[fact].causes else {
+    fn cite(&self, fact: IncompatibilityId) -> Cited {
+        let line = self.numbers.get(&fact).copied();
+        Cited { fact, line }
+    }
+
+    fn visit(&mut self, fact: IncompatibilityId, conclusion: bool) {
+        let Some((a, b)) = self.graph.causes(fact) else {
             return;
         };
         let numbered = conclusion || self.uses[fact] > 1;
@@ -548,19 +461,32 @@ impl Writer<'_> {
             (true, true) => self.conclude_two(a, b, conjunction, &text),
             (true, false) => self.conclude_one(a, b, conjunction, &text),
             (false, true) => self.conclude_one(b, a, conjunction, &text),
-            (false, false) => format!("Because {}, {text}.", self.graph.both(a, b, None, None)),
+            (false, false) => {
+                let both = self.graph.both(Cited::plain(a), Cited::plain(b));
+                format!("Because {both}, {text}.")
+            }
         };
         self.write(fact, message, numbered);
     }
 
-    fn conclude_two(&mut self, a: usize, b: usize, conjunction: &str, text: &str) -> String {
-        let (line_a, line_b) = (self.numbers.get(&a).copied(), self.numbers.get(&b).copied());
-        match (line_a, line_b) {
+    fn conclude_two(
+        &mut self,
+        a: IncompatibilityId,
+        b: IncompatibilityId,
+        conjunction: &str,
+        text: &str,
+    ) -> String {
+        let (cited_a, cited_b) = (self.cite(a), self.cite(b));
+        match (cited_a.line, cited_b.line) {
             (Some(_), Some(_)) => {
-                format!("Because {}, {text}.", self.graph.both(a, b, line_a, line_b))
+                format!("Because {}, {text}.", self.graph.both(cited_a, cited_b))
             }
             (Some(line), None) | (None, Some(line)) => {
-                let (with, without) = if line_a.is_some() { (a, b) } else { (b, a) };
+                let (with, without) = if cited_a.line.is_some() {
+                    (a, b)
+                } else {
+                    (b, a)
+                };
                 self.visit(without, false);
                 format!(
                     "{conjunction} because {} ({line}), {text}.",
@@ -592,20 +518,21 @@ impl Writer<'_> {
 
     fn conclude_one(
         &mut self,
-        derived: usize,
-        fact: usize,
+        derived: IncompatibilityId,
+        fact: IncompatibilityId,
         conjunction: &str,
         text: &str,
     ) -> String {
-        if let Some(&line) = self.numbers.get(&derived) {
-            return format!(
-                "Because {}, {text}.",
-                self.graph.both(fact, derived, None, Some(line))
-            );
+        let cited = self.cite(derived);
+        if cited.line.is_some() {
+            let both = self.graph.both(Cited::plain(fact), cited);
+            return format!("Because {both}, {text}.");
         }
         if let Some((inner, inner_fact)) = self.collapsible(derived) {
             self.visit(inner, false);
-            let both = self.graph.both(inner_fact, fact, None, None);
+            let both = self
+                .graph
+                .both(Cited::plain(inner_fact), Cited::plain(fact));
             return format!("{conjunction} because {both}, {text}.");
         }
         self.visit(derived, false);
@@ -613,8 +540,8 @@ impl Writer<'_> {
     }
 
     /// A step used once, from one derived and one plain fact, needs no line of its own.
-    fn collapsible(&self, fact: usize) -> Option<(usize, usize)> {
-        let (a, b) = self.graph.facts[fact].causes?;
+    fn collapsible(&self, fact: IncompatibilityId) -> Option<(usize, usize)> {
+        let (a, b) = self.graph.causes(fact)?;
         let (derived, plain) = match (self.graph.is_derived(a), self.graph.is_derived(b)) {
             (true, false) => (a, b),
             (false, true) => (b, a),
@@ -623,9 +550,9 @@ impl Writer<'_> {
         (self.uses[fact] == 1 && !self.numbers.contains_key(&derived)).then_some((derived, plain))
     }
 
-    fn is_single_line(&self, fact: usize) -> bool {
-        self.graph.facts[fact]
-            .causes
+    fn is_single_line(&self, fact: IncompatibilityId) -> bool {
+        self.graph
+            .causes(fact)
             .is_some_and(|(a, b)| !self.graph.is_derived(a) && !self.graph.is_derived(b))
     }
 

@@ -4,7 +4,9 @@
 //!
 //! [`resolve`] solves with pubgrub. pubgrub asks a `provider` three things: what to decide next, which release,
 //! and what that release requires. What it requires is worked out by `complete`: extras that nobody asked for,
-//! pythons and markers outside of the project's are left out.
+//! pythons and markers outside of the project's are left out. As soon as requirements get into conflict, `search`
+//! takes over, which steps back from it as Poetry does; `answers` has the rules that both share. Where there
+//! is no solution, `explain` says why.
 //!
 //! PubGrub knows no markers. Where one package requires a name twice under different markers, the resolution is
 //! *split* into several runs (`overrides`), each with one of the alternatives, and the solutions are
@@ -15,6 +17,7 @@
 //! Everything that shows in a lock file follows Poetry's order of steps, because the text of a marker depends on
 //! the order in which it was put together.
 
+mod answers;
 mod complete;
 mod explain;
 mod graph;
@@ -24,7 +27,9 @@ mod node;
 mod overrides;
 mod package;
 mod provider;
+mod search;
 mod shared;
+mod term;
 mod world;
 
 use std::path::PathBuf;
@@ -39,12 +44,15 @@ use crate::project::{Project, ProjectError};
 use crate::resolution::Resolution;
 use crate::version::Version;
 
+use answers::{Answers, Halt, Task};
 use complete::root_release;
 pub(crate) use graph::{Solution, Solved};
 use locked::Locked;
 use node::Node;
 use overrides::{Overrides, Run};
-use provider::{Halt, Provider, Task};
+use package::Decided;
+use provider::Provider;
+use search::{Ending, Search};
 use shared::Shared;
 use world::World;
 
@@ -135,7 +143,7 @@ pub enum SolveError {
     },
     /// The project requires itself.
     #[error("Package '{0}' is listed as a dependency of itself.")]
-    SelfDependency(PackageName),
+    SelfDependency(String),
     /// Git requirements can't be locked yet.
     #[error("the git dependency on {url} can't be locked yet")]
     Git {
@@ -161,12 +169,11 @@ pub fn resolve(
     reporter: &dyn Reporter,
 ) -> Result<Lockfile, SolveError> {
     let requirements: Vec<Shared> = project.requirements().cloned().map(Shared::new).collect();
-    if let Some(own) = project.package_name()
-        && requirements
-            .iter()
-            .any(|requirement| requirement.get().name == own)
-    {
-        return Err(SolveError::SelfDependency(own));
+    if let Some(own) = project.package_name() {
+        let mut itself = requirements.iter().map(Shared::get);
+        if let Some(itself) = itself.find(|requirement| requirement.name == own) {
+            return Err(SolveError::SelfDependency(itself.complete_name()));
+        }
     }
     let mut locked = previous
         .map(|lockfile| Locked::new(lockfile, &project.root, &project.all_sources()))
@@ -217,30 +224,9 @@ fn solve(
     python: &crate::constraint::Constraint,
 ) -> Result<Solution, SolveError> {
     let run = Run::new(overrides, python);
-    let provider = Provider::new(task, &run);
-    let halt = match pubgrub::resolve(&provider, Node::Root, root_release()) {
-        Ok(_) => {
-            return Ok(graph::aggregate(
-                &task.requirements,
-                &provider.decided(),
-                task.world,
-            ));
-        }
-        Err(PubGrubError::NoSolution(tree)) => {
-            match explain::marker_split(&tree, &provider, &run) {
-                Some(split) => Halt::Split(split),
-                None => {
-                    return Err(SolveError::Unsolvable(explain::explain(&tree, task, &run)));
-                }
-            }
-        }
-        Err(PubGrubError::ErrorRetrievingDependencies { source, .. })
-        | Err(PubGrubError::ErrorChoosingVersion { source, .. })
-        | Err(PubGrubError::ErrorInShouldCancel(source)) => source,
-    };
-    match halt {
-        Halt::Failed(error) => Err(error),
-        Halt::Split(runs) => {
+    match decide(task, &run) {
+        Ok(decided) => Ok(graph::aggregate(&task.requirements, &decided, task.world)),
+        Err(Halt::Split(runs)) => {
             // Poetry: one after the other, because a run may change requirements in place (see `shared`).
             let mut solved = Vec::with_capacity(runs.len());
             for overrides in runs {
@@ -249,6 +235,53 @@ fn solve(
             }
             Ok(merge::merge(solved, python))
         }
+        Err(Halt::Failed(error)) => Err(error),
+        Err(Halt::Conflict) => unreachable!("Poetry's search takes conflicts on"),
+    }
+}
+
+/// The decisions of one run: pubgrub's, or after a conflict those of Poetry's search.
+fn decide(task: &Task<'_>, run: &Run) -> Result<Vec<Decided>, Halt> {
+    let answers = Answers::new(task, run);
+    let provider = Provider::new(&answers);
+    let halt = match pubgrub::resolve(&provider, Node::Root, root_release()) {
+        Ok(_) => {
+            let decided = provider.into_decided();
+            debug_assert!(
+                search_agrees(&answers, &decided),
+                "without a conflict both searches decide the same"
+            );
+            return Ok(decided);
+        }
+        Err(PubGrubError::NoSolution(_)) => Halt::Conflict,
+        Err(
+            PubGrubError::ErrorRetrievingDependencies { source, .. }
+            | PubGrubError::ErrorChoosingVersion { source, .. }
+            | PubGrubError::ErrorInShouldCancel(source),
+        ) => source,
+    };
+    if !matches!(halt, Halt::Conflict) {
+        return Err(halt);
+    }
+    match Search::new(&answers).run()? {
+        Ending::Solved(decided) => Ok(decided),
+        Ending::Unsolvable(failure) => Err(match explain::marker_split(&failure, run) {
+            Some(runs) => Halt::Split(runs),
+            None => SolveError::Unsolvable(explain::explain(&failure, task, run)).into(),
+        }),
+    }
+}
+
+fn search_agrees(answers: &Answers<'_>, decided: &[Decided]) -> bool {
+    let names = |decided: &[Decided]| {
+        let names = decided
+            .iter()
+            .map(|one| (one.node.clone(), one.package.release()));
+        names.collect::<Vec<_>>()
+    };
+    match Search::new(answers).run() {
+        Ok(Ending::Solved(other)) => names(&other) == names(decided),
+        _ => false,
     }
 }
 

@@ -11,6 +11,7 @@ use crate::name::{ExtraName, PackageName};
 use crate::requirement::{Origin, Requirement, RequirementFault};
 use crate::version::Version;
 
+use super::answers::Completed;
 use super::node::{Node, OriginId, Release};
 use super::shared::Shared;
 
@@ -130,4 +131,16 @@ pub(crate) struct Decided {
     pub(crate) node: Node,
     pub(crate) package: Arc<Package>,
     pub(crate) requirements: Vec<Shared>,
+}
+
+impl Decided {
+    /// `None` for the root, which is no package of a solution.
+    pub(crate) fn new(node: Node, completed: &Completed) -> Option<Self> {
+        let edges = completed.edges.iter();
+        Some(Self {
+            node,
+            package: Arc::clone(completed.package.as_ref()?),
+            requirements: edges.map(|edge| edge.requirement.clone()).collect(),
+        })
+    }
 }

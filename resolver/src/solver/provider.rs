@@ -1,15 +1,20 @@
-//! Answers pubgrub's three questions: which package next, which version of it, what does it require?
+//! Answers pubgrub's questions, as long as requirements don't get into conflict.
 //!
 //! pubgrub keeps its partial solution to itself, but Poetry's rules look at it: at the markers along the ways to
 //! a package, and at which requirement reached it first. So the provider keeps a [`Trail`] of its own: the
-//! decisions that stand, in order. A decision that is asked about again has been undone, together with all that
-//! came after it.
+//! decisions, in order.
 //!
 //! Two things make pubgrub search as Poetry does. Requirements are handed over in reverse, as Poetry derives
 //! the last one first and breaks ties by that order. And a *probe* forces one harmless step back at the start,
 //! because pubgrub checks a version's requirements before deciding it only once it has stepped back.
+//!
+//! Without a conflict both come to the same decisions: propagation has one fixpoint, and what is decided next is a
+//! function of it. After a conflict pubgrub goes back to another place than Poetry does, and with that to
+//! another solution in one of some hundred cases. So the first decision that is taken back ends this search, and
+//! [`super::search`] finds the solution by Poetry's rules, from metadata that is there already. The same happens
+//! where the candidates for `foo` and `foo[a]` would depend on which were looked up first, see [`Lookups`].
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::sync::Arc;
 
@@ -17,106 +22,25 @@ use pubgrub::{
     Dependencies, DependencyConstraints, DependencyProvider, PackageResolutionStatistics,
     VersionSet,
 };
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use crate::constraint::Constraint;
-use crate::marker::MarkerEnvironment;
 use crate::name::PackageName;
-use crate::requirement::{Origin, Requirement};
+use crate::requirement::Requirement;
 
-use super::SolveError;
-use super::complete::{Completer, Edge, Reached, Stop, root_release};
-use super::locked::Locked;
+use super::answers::{Answers, Choice, Completed, Halt, Rank, Unavailable, source_of};
+use super::complete::{Edge, Reached, root_release};
 use super::node::{INDEX, Node, Release, Releases};
-use super::overrides::{Overrides, Run};
-use super::package::{Decided, Package};
-use super::shared::Shared;
-use super::world::World;
+use super::package::Decided;
 
-/// What a run needs that is the same for all runs of a resolution.
-pub(crate) struct Task<'a> {
-    /// The project's name.
-    pub(crate) title: String,
-    /// The project's version, as a message shows it.
-    pub(crate) version: String,
-    pub(crate) requirements: Vec<Shared>,
-    pub(crate) world: &'a World<'a>,
-    pub(crate) locked: &'a Locked,
-    pub(crate) use_latest: FxHashSet<PackageName>,
-    pub(crate) environment: Option<&'a MarkerEnvironment>,
-}
-
-/// Why pubgrub was stopped.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Halt {
-    #[error("the run has to be split")]
-    Split(Vec<Overrides>),
-    #[error(transparent)]
-    Failed(SolveError),
-}
-
-impl From<Stop> for Halt {
-    fn from(stop: Stop) -> Self {
-        match stop {
-            Stop::Split(overrides) => Self::Split(overrides),
-            Stop::Failed(error) => Self::Failed(error),
-        }
-    }
-}
-
-/// Why a release can't be used, whatever else is chosen.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Unavailable {
-    /// Its Requires-Python leaves out pythons that the project supports.
-    Python(String),
-}
-
-impl std::fmt::Display for Unavailable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Python(python) => write!(f, "requires Python {python}"),
-        }
-    }
-}
-
-/// What is decided first; the smallest rank wins, field by field.
-///
-/// Poetry: many remaining versions rank before few, which keeps boto3 before urllib3; see its `_get_comp_key`.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) struct Rank {
-    preference: Preference,
-    upper_bounds: Reverse<usize>,
-    is_leaf: bool,
-    candidates: Reverse<usize>,
-}
-
-/// Poetry's classes of packages, most urgent first.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Preference {
-    Probe,
-    Root,
-    DirectOrigin,
-    NoChoice,
-    UseLatest,
-    Locked,
-    Default,
-}
-
-/// The releases that may be chosen for a node now.
-struct Choice {
-    best: Option<Arc<Package>>,
-    count: usize,
-    is_locked: bool,
-}
-
-/// A decision that stands, and what it requires.
+/// A decision, and what it requires.
 struct Step {
     node: Node,
     release: Release,
-    edges: Arc<Vec<Edge>>,
+    completed: Completed,
 }
 
-/// The decisions that stand, in order.
+/// The decisions, in order.
 #[derive(Default)]
 struct Trail {
     steps: Vec<Step>,
@@ -126,26 +50,10 @@ struct Trail {
 }
 
 impl Trail {
-    /// Forgets a node's decision and all later ones.
-    fn undo(&mut self, node: &Node) {
-        let Some(&place) = self.place.get(node) else {
-            return;
-        };
-        for step in self.steps.drain(place..) {
-            self.place.remove(&step.node);
-            for edge in step.edges.iter() {
-                if let Some(incoming) = self.incoming.get_mut(&edge.to) {
-                    incoming.retain(|(from, _)| *from < place);
-                }
-            }
-        }
-    }
-
-    fn decide(&mut self, node: Node, release: Release, edges: Arc<Vec<Edge>>) {
-        self.undo(&node);
+    fn decide(&mut self, node: Node, release: Release, completed: Completed) {
         let step = self.steps.len();
         // Poetry derives the last requirement first.
-        for (place, edge) in edges.iter().enumerate().rev() {
+        for (place, edge) in completed.edges.iter().enumerate().rev() {
             self.incoming
                 .entry(edge.to.clone())
                 .or_default()
@@ -155,7 +63,7 @@ impl Trail {
         self.steps.push(Step {
             node,
             release,
-            edges,
+            completed,
         });
     }
 
@@ -164,82 +72,98 @@ impl Trail {
         let incoming = self.incoming.get(node).map_or(&[][..], Vec::as_slice);
         incoming
             .iter()
-            .map(|&(step, edge)| &self.steps[step].edges[edge])
+            .map(|&(step, edge)| &self.steps[step].completed.edges[edge])
+    }
+
+    fn release(&self, node: &Node) -> Option<&Release> {
+        let place = self.place.get(node)?;
+        Some(&self.steps[*place].release)
     }
 }
 
-/// The world as one run sees it.
-pub(crate) struct Provider<'a> {
-    task: &'a Task<'a>,
-    run: &'a Run,
-    trail: RefCell<Trail>,
-    completed: RefCell<FxHashMap<(Node, Release), Completed>>,
-    /// For each node the first edge that ever led to it. A node can be wanted before anything that requires it is
-    /// decided, because of what was learned from a conflict.
-    known: RefCell<FxHashMap<Node, Edge>>,
-    /// Poetry: a direct package, once met, is used for every requirement on its name that it satisfies.
-    direct: RefCell<FxHashMap<PackageName, Arc<Package>>>,
+/// The sets of releases that candidates were looked up in, by name.
+///
+/// Poetry: `foo` and `foo[a]` share their candidates. What was looked up for one is only narrowed down for the
+/// other, which shows in how many there are to choose from, and with that in what is decided next. pubgrub tells
+/// which packages have changed, not in which order Poetry would look at them.
+#[derive(Default)]
+struct Lookups {
+    by_name: FxHashMap<PackageName, Vec<Lookup>>,
+    /// How many decisions there were; between two of them the order is not known.
+    round: usize,
 }
 
-#[derive(Clone)]
-struct Completed {
-    package: Option<Arc<Package>>,
-    edges: Arc<Vec<Edge>>,
+#[derive(Clone, Eq, PartialEq)]
+struct Lookup {
+    node: Node,
+    wanted: Releases,
+    source: Option<String>,
+    allows_prereleases: Option<bool>,
+    round: usize,
+}
+
+impl Lookups {
+    /// Notes one; `false` if its outcome depends on the order.
+    fn note(&mut self, node: &Node, speaker: &Requirement, wanted: &Releases) -> bool {
+        let lookup = Lookup {
+            node: node.clone(),
+            wanted: wanted.clone(),
+            source: source_of(speaker).map(str::to_owned),
+            allows_prereleases: speaker.allows_prereleases,
+            round: self.round,
+        };
+        let known = self.by_name.entry(speaker.name.clone()).or_default();
+        let certain = known
+            .iter()
+            .filter(|other| other.node != *node)
+            .all(|other| lookup.narrows(other));
+        if known.last() != Some(&lookup) {
+            known.push(lookup);
+        }
+        certain
+    }
+}
+
+impl Lookup {
+    fn narrows(&self, other: &Self) -> bool {
+        self.source == other.source
+            && self.allows_prereleases == other.allows_prereleases
+            && if self.round == other.round {
+                self.wanted == other.wanted
+            } else {
+                self.wanted.subset_of(&other.wanted)
+            }
+    }
+}
+
+/// pubgrub's view of one run.
+pub(crate) struct Provider<'a> {
+    answers: &'a Answers<'a>,
+    trail: RefCell<Trail>,
+    /// What is still admitted of each package that is required and not decided.
+    wanted: RefCell<FxHashMap<Node, Releases>>,
+    lookups: RefCell<Lookups>,
+    /// A decision was taken back, or what pubgrub decides may not be what Poetry does.
+    conflict: Cell<bool>,
 }
 
 impl<'a> Provider<'a> {
-    pub(crate) fn new(task: &'a Task<'a>, run: &'a Run) -> Self {
+    pub(crate) fn new(answers: &'a Answers<'a>) -> Self {
         Self {
-            task,
-            run,
+            answers,
             trail: RefCell::default(),
-            completed: RefCell::default(),
-            known: RefCell::default(),
-            direct: RefCell::default(),
+            wanted: RefCell::default(),
+            lookups: RefCell::default(),
+            conflict: Cell::new(false),
         }
     }
 
     /// The decisions of a finished run, in order.
-    pub(crate) fn decided(&self) -> Vec<Decided> {
-        let trail = self.trail.borrow();
-        let completed = self.completed.borrow();
-        trail
-            .steps
-            .iter()
-            .filter_map(|step| {
-                let key = (step.node.clone(), step.release.clone());
-                let package = completed.get(&key)?.package.clone()?;
-                let requirements = step
-                    .edges
-                    .iter()
-                    .map(|edge| edge.requirement.clone())
-                    .collect();
-                Some(Decided {
-                    node: step.node.clone(),
-                    package,
-                    requirements,
-                })
-            })
+    pub(crate) fn into_decided(self) -> Vec<Decided> {
+        let steps = self.trail.into_inner().steps.into_iter();
+        steps
+            .filter_map(|step| Decided::new(step.node, &step.completed))
             .collect()
-    }
-
-    /// The requirements that a release has on a name in this run, for explanations.
-    pub(crate) fn requirements_of(&self, node: &Node, on: &Node) -> Vec<(Release, Edge)> {
-        let mut found: Vec<(Release, Edge)> = self
-            .completed
-            .borrow()
-            .iter()
-            .filter(|((from, _), _)| from == node)
-            .flat_map(|((_, release), completed)| {
-                completed
-                    .edges
-                    .iter()
-                    .filter(|edge| edge.to == *on)
-                    .map(|edge| (release.clone(), edge.clone()))
-            })
-            .collect();
-        found.sort_by(|(a, _), (b, _)| b.cmp(a));
-        found
     }
 
     /// The requirement that speaks for a node: the first that reached it, or the first direct one.
@@ -253,27 +177,20 @@ impl<'a> Provider<'a> {
             }
             first.get_or_insert(requirement);
         }
-        first.or_else(|| {
-            self.known
-                .borrow()
-                .get(node)
-                .map(|edge| edge.requirement.get())
-        })
+        first
     }
 
     fn reached(&self, node: &Node) -> Reached {
         let trail = self.trail.borrow();
-        let known = self.known.borrow();
         let mut edges = trail.edges_to(node);
-        let Some(first) = edges.next().or_else(|| known.get(node)) else {
+        let Some(first) = edges.next() else {
             return Reached::anywhere();
         };
         let requirement = first.requirement.get();
         let mut reached = Reached {
             transitive: first.transitive(),
-            marker: requirement.marker.clone(),
-            python: self.task.world.python_of(&requirement),
-            source: source_of(&requirement),
+            python: self.answers.task.world.python_of(&requirement),
+            source: source_of(&requirement).map(str::to_owned),
         };
         for edge in edges {
             // Poetry: equal markers need no merging.
@@ -281,220 +198,37 @@ impl<'a> Provider<'a> {
             if reached.transitive != transitive {
                 reached.transitive = reached.transitive.union(&transitive);
             }
-            let marker = &edge.requirement.get().marker;
-            if reached.marker != *marker {
-                reached.marker = reached.marker.union(marker);
-            }
         }
         reached
     }
 
-    fn choice(&self, node: &Node, wanted: &Releases) -> Result<Choice, SolveError> {
-        let Some(name) = node.name() else {
-            return Ok(Choice {
-                best: None,
-                count: 1,
-                is_locked: false,
-            });
+    fn choice(&self, node: &Node, wanted: &Releases) -> Result<(Rank, Choice), Halt> {
+        let speaker = self.speaker(node).ok_or(Halt::Conflict)?;
+        let choice = match self.answers.settled(&speaker, wanted)? {
+            Some(choice) => choice,
+            None => {
+                if !self.lookups.borrow_mut().note(node, &speaker, wanted) {
+                    self.conflict.set(true);
+                }
+                let listed = self.answers.listed(&speaker, wanted)?;
+                self.answers.choice_among(&speaker.name, &listed)?
+            }
         };
-        let Some(speaker) = self.speaker(node) else {
-            return Ok(Choice {
-                best: None,
-                count: 0,
-                is_locked: false,
-            });
-        };
-        if let Some(package) = self.locked(name, &speaker, wanted) {
-            return Ok(Choice {
-                best: Some(package),
-                count: 1,
-                is_locked: true,
-            });
-        }
-        if speaker.origin.is_direct() {
-            let package = self.task.world.direct(&speaker)?;
-            self.direct
-                .borrow_mut()
-                .insert(name.clone(), Arc::clone(&package));
-            let fits = wanted.contains(&package.release());
-            return Ok(Choice {
-                count: usize::from(fits),
-                best: fits.then_some(package),
-                is_locked: false,
-            });
-        }
-        let met = self.direct.borrow().get(name).cloned();
-        if let Some(package) = met
-            .filter(|package| wanted.contains(&package.release()) && source_of(&speaker).is_none())
-        {
-            return Ok(Choice {
-                best: Some(package),
-                count: 1,
-                is_locked: false,
-            });
-        }
-        let source = source_of(&speaker);
-        let world = self.task.world;
-        let candidates =
-            world.candidates(name, source.as_deref(), wanted, speaker.allows_prereleases)?;
-        let best = match candidates.first() {
-            Some(best) => world.package(best.source, name, &best.version)?,
-            None => None,
-        };
-        Ok(Choice {
-            best,
-            count: candidates.len(),
-            is_locked: false,
-        })
+        Ok((self.answers.rank(node, &speaker, &choice), choice))
     }
 
-    /// Poetry: a locked release that fits is taken, whatever the index says of it now.
-    fn locked(
-        &self,
-        name: &PackageName,
-        speaker: &Requirement,
-        wanted: &Releases,
-    ) -> Option<Arc<Package>> {
-        if self.task.use_latest.contains(name) {
-            return None;
-        }
-        self.task.locked.fitting(speaker, wanted)
-    }
-
-    fn rank(&self, node: &Node, wanted: &Releases) -> Result<Rank, SolveError> {
-        let fixed = |preference| Rank {
-            preference,
-            upper_bounds: Reverse(0),
-            is_leaf: false,
-            candidates: Reverse(1),
-        };
-        let Some(name) = node.name() else {
-            return Ok(fixed(if *node == Node::Probe {
-                Preference::Probe
-            } else {
-                Preference::Root
-            }));
-        };
-        let choice = self.choice(node, wanted)?;
-        let is_direct = self
-            .speaker(node)
-            .is_some_and(|speaker| speaker.origin.is_direct());
-        let preference = if is_direct {
-            Preference::DirectOrigin
-        } else if choice.is_locked {
-            Preference::Locked
-        } else if choice.count < 2 {
-            Preference::NoChoice
-        } else if self.task.use_latest.contains(name) {
-            Preference::UseLatest
-        } else {
-            Preference::Default
-        };
-        let asked = |requirement: &Arc<Requirement>| {
-            let in_extras = &requirement.in_extras;
-            in_extras.is_empty() || in_extras.iter().any(|extra| node.extras().contains(extra))
-        };
-        let requirements: Vec<Arc<Requirement>> = choice
-            .best
+    /// Does one of the requirements exclude what is decided, or all that is still admitted? Then the release is
+    /// not decided, but the next one is tried.
+    fn excludes(&self, requires: &[(Node, Releases)]) -> bool {
+        let (trail, wanted) = (self.trail.borrow(), self.wanted.borrow());
+        requires
             .iter()
-            .flat_map(|package| package.requirements.iter().map(Shared::get).filter(asked))
-            .collect();
-        Ok(Rank {
-            preference,
-            upper_bounds: Reverse(
-                requirements
-                    .iter()
-                    .filter(|r| r.constraint.has_upper_bound())
-                    .count(),
-            ),
-            is_leaf: requirements.is_empty(),
-            candidates: Reverse(choice.count),
-        })
-    }
-
-    fn complete(
-        &self,
-        node: &Node,
-        release: &Release,
-    ) -> Result<Result<Completed, Unavailable>, Halt> {
-        let locked_direct = |requirement: &Requirement| self.locked_direct(requirement);
-        let completer = Completer {
-            world: self.task.world,
-            run: self.run,
-            environment: self.task.environment,
-            locked_direct: &locked_direct,
-        };
-        if *node == Node::Root {
-            let title = format!("{} ({})", self.task.title, self.task.version);
-            let edges = completer.root(&title, &self.task.requirements)?;
-            return Ok(Ok(Completed {
-                package: None,
-                edges: Arc::new(edges),
-            }));
-        }
-        let reached = self.reached(node);
-        let package = self.find_package(node, release, reached.source.as_deref())?;
-        let edges = completer.package(node, &package, &reached)?;
-        if let Some(python) = self.refused_python(&package, &reached) {
-            return Ok(Err(Unavailable::Python(python)));
-        }
-        Ok(Ok(Completed {
-            package: Some(package),
-            edges: Arc::new(edges),
-        }))
-    }
-
-    fn find_package(
-        &self,
-        node: &Node,
-        release: &Release,
-        source: Option<&str>,
-    ) -> Result<Arc<Package>, Halt> {
-        let name = node.name().expect("only packages have releases");
-        let world = self.task.world;
-        let missing = || {
-            Halt::Failed(SolveError::Vanished {
-                name: name.clone(),
-                version: release.version.clone(),
+            .any(|(node, releases)| match trail.release(node) {
+                Some(release) => !releases.contains(release),
+                None => wanted
+                    .get(node)
+                    .is_some_and(|wanted| wanted.is_disjoint(releases)),
             })
-        };
-        if release.origin != INDEX {
-            return world
-                .direct_by_origin(release.origin)
-                .or_else(|| self.task.locked.by_origin(release.origin))
-                .ok_or_else(missing);
-        }
-        let source = source
-            .map(str::to_owned)
-            .or_else(|| self.task.locked.source_of(name, &release.version));
-        world
-            .package_from(source.as_deref(), name, &release.version)
-            .map_err(Halt::Failed)?
-            .ok_or_else(missing)
-    }
-
-    /// Poetry: a package must support every python that the project supports, as far as the markers on the ways to
-    /// it reach.
-    fn refused_python(&self, package: &Package, reached: &Reached) -> Option<String> {
-        let project = &self.run.python;
-        if package.python.allows_all(project) {
-            return None;
-        }
-        let along = self.task.world.python_of_marker(&reached.transitive);
-        let supported = package.python.intersect(&along);
-        let unsupported = along.difference(&supported).intersect(project);
-        let refused = along.is_any()
-            || project.intersect(&reached.python).is_empty()
-            || supported.is_empty()
-            || !unsupported.is_empty();
-        refused.then(|| package.python_versions.clone())
-    }
-}
-
-fn source_of(requirement: &Requirement) -> Option<String> {
-    match &requirement.origin {
-        Origin::Index { source } => source.clone(),
-        _ => None,
     }
 }
 
@@ -514,14 +248,21 @@ impl DependencyProvider for Provider<'_> {
         wanted: &Releases,
         _: &PackageResolutionStatistics,
     ) -> Self::Priority {
-        self.trail.borrow_mut().undo(node);
-        // An unreadable index counts as empty here; `choose_version` reports it.
-        Reverse(self.rank(node, wanted).unwrap_or(Rank {
-            preference: Preference::NoChoice,
-            upper_bounds: Reverse(0),
-            is_leaf: true,
-            candidates: Reverse(0),
-        }))
+        Reverse(match node {
+            Node::Probe => Rank::PROBE,
+            Node::Root => Rank::ROOT,
+            Node::Package(..) => {
+                if self.trail.borrow().place.contains_key(node) {
+                    self.conflict.set(true);
+                }
+                self.wanted
+                    .borrow_mut()
+                    .insert(node.clone(), wanted.clone());
+                // An unreadable index counts as empty here; `choose_version` reports it.
+                self.choice(node, wanted)
+                    .map_or(Rank::NO_CHOICE, |(rank, _)| rank)
+            }
+        })
     }
 
     fn choose_version(&self, node: &Node, wanted: &Releases) -> Result<Option<Release>, Halt> {
@@ -537,23 +278,13 @@ impl DependencyProvider for Provider<'_> {
             }
             Node::Package(..) => {}
         }
-        let choice = self.choice(node, wanted).map_err(Halt::Failed)?;
-        let Some(package) = choice.best else {
-            return Ok(None);
-        };
-        let release = package.release();
-        // A release that was completed before gets no second `get_dependencies`; note the decision here.
-        let known = self
-            .completed
-            .borrow()
-            .get(&(node.clone(), release.clone()))
-            .cloned();
-        if let Some(known) = known {
-            self.trail
-                .borrow_mut()
-                .decide(node.clone(), release.clone(), known.edges);
+        let (_, choice) = self.choice(node, wanted)?;
+        self.lookups.borrow_mut().round += 1;
+        if self.conflict.get() {
+            return Err(Halt::Conflict);
         }
-        Ok(Some(release))
+        let best = choice.best.ok_or(Halt::Conflict)?;
+        Ok(Some(best.release()))
     }
 
     fn get_dependencies(
@@ -561,64 +292,32 @@ impl DependencyProvider for Provider<'_> {
         node: &Node,
         release: &Release,
     ) -> Result<Dependencies<Node, Releases, Unavailable>, Halt> {
-        if *node == Node::Probe {
-            return Ok(probe_dependencies(release));
-        }
-        let completed = match self.complete(node, release)? {
-            Ok(completed) => completed,
-            Err(unavailable) => return Ok(Dependencies::Unavailable(unavailable)),
+        let completed = match node {
+            Node::Probe => return Ok(probe_dependencies(release)),
+            Node::Root => self.answers.complete_root()?,
+            Node::Package(..) => {
+                match self.answers.complete(node, release, &self.reached(node))? {
+                    Ok(completed) => completed,
+                    Err(unavailable) => return Ok(Dependencies::Unavailable(unavailable)),
+                }
+            }
         };
-        let edges = Arc::clone(&completed.edges);
-        self.completed
-            .borrow_mut()
-            .insert((node.clone(), release.clone()), completed);
-        for edge in edges.iter() {
-            self.task.world.want(&edge.requirement.get());
-            self.known
-                .borrow_mut()
-                .entry(edge.to.clone())
-                .or_insert_with(|| edge.clone());
-        }
-        if let Some(name) = node.name() {
-            self.task.world.reporter().decided(name, &release.version);
-        }
-        self.trail
-            .borrow_mut()
-            .decide(node.clone(), release.clone(), Arc::clone(&edges));
-        let mut constraints = Vec::with_capacity(edges.len() + 1);
+        let mut requires = Vec::with_capacity(completed.edges.len() + 1);
         if *node == Node::Root {
-            constraints.push((Node::Probe, Releases::full()));
+            requires.push((Node::Probe, Releases::full()));
         }
-        for edge in edges.iter().rev() {
-            constraints.push((edge.to.clone(), self.releases(&edge.requirement.get())));
+        for edge in completed.edges.iter().rev() {
+            let releases = self.answers.releases(&edge.requirement.get());
+            requires.push((edge.to.clone(), releases));
+        }
+        if !self.excludes(&requires) {
+            self.trail
+                .borrow_mut()
+                .decide(node.clone(), release.clone(), completed);
         }
         Ok(Dependencies::Available(DependencyConstraints::from_iter(
-            constraints,
+            requires,
         )))
-    }
-}
-
-impl Provider<'_> {
-    /// The releases a requirement admits.
-    fn releases(&self, requirement: &Requirement) -> Releases {
-        if !requirement.origin.is_direct() {
-            return Releases::of(&requirement.constraint);
-        }
-        let package = self
-            .locked_direct(requirement)
-            .or_else(|| self.task.world.direct(requirement).ok());
-        package.map_or_else(Releases::empty, |package| {
-            Releases::only(&package.release())
-        })
-    }
-
-    fn locked_direct(&self, requirement: &Requirement) -> Option<Arc<Package>> {
-        let latest = self.task.use_latest.contains(&requirement.name);
-        if latest {
-            None
-        } else {
-            self.task.locked.same_direct(requirement)
-        }
     }
 }
 
