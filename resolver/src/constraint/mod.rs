@@ -279,12 +279,13 @@ impl Union {
     fn new(pieces: Vec<Constraint>) -> Self {
         let is_open = pieces.first().is_some_and(|first| first.min().is_none())
             && pieces.last().is_some_and(|last| last.max().is_none());
+        let one_gap = pieces.len() == 2;
         let mut union = Self(Arc::new(UnionInner {
             pieces,
             excluded: None,
         }));
-        // What is bounded on one side leaves out more than one version.
-        if is_open {
+        // What is bounded on one side, or has two gaps, leaves out more than one version.
+        if is_open && one_gap {
             let inverted = Constraint::Union(union.clone()).invert();
             let inner = Arc::get_mut(&mut union.0).expect("nobody else has the new union");
             inner.excluded = inverted.as_version().cloned();

@@ -98,12 +98,10 @@ impl Constraint {
             Self::Range(range) => range.to_ranges(),
             Self::Union(union) => match union.excluded_version() {
                 Some(version) => version_ranges(version).complement(),
-                None => union
-                    .pieces()
-                    .iter()
-                    .map(Self::to_ranges)
-                    .reduce(|all, ranges| all.union(&ranges))
-                    .unwrap_or_else(Ranges::empty),
+                None => {
+                    let pieces = union.pieces().iter().map(Self::to_ranges);
+                    pieces.flatten().collect()
+                }
             },
         }
     }

@@ -13,6 +13,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::marker::MarkerEnvironment;
 use crate::name::PackageName;
 use crate::requirement::{Origin, Requirement};
+use crate::version::Version;
 
 use super::SolveError;
 use super::complete::{Completer, Edge, Reached, Stop};
@@ -131,7 +132,22 @@ pub(crate) struct Answers<'a> {
     pub(crate) run: &'a Run,
     /// Poetry: a direct package, once met, is used for every requirement on its name that it satisfies.
     direct: RefCell<FxHashMap<PackageName, Arc<Package>>>,
+    tried: RefCell<FxHashMap<PackageName, Tried>>,
 }
+
+/// How many best candidates of a name there were one after the other.
+#[derive(Default)]
+struct Tried {
+    last: Option<Version>,
+    count: usize,
+    /// Up to which count candidates were asked for.
+    asked: usize,
+}
+
+/// After so many best candidates it is likely that there will be more.
+const PATIENCE: usize = 3;
+/// So many are asked for at once, and no more than there were before.
+const MOST_AHEAD: usize = 32;
 
 impl<'a> Answers<'a> {
     pub(crate) fn new(task: &'a Task<'a>, run: &'a Run) -> Self {
@@ -139,6 +155,7 @@ impl<'a> Answers<'a> {
             task,
             run,
             direct: RefCell::default(),
+            tried: RefCell::default(),
         }
     }
 
@@ -199,6 +216,7 @@ impl<'a> Answers<'a> {
         name: &PackageName,
         candidates: &[Candidate],
     ) -> Result<Choice, SolveError> {
+        self.ask_ahead(name, candidates);
         let best = match candidates.first() {
             Some(best) => self.task.world.package(best.source, name, &best.version)?,
             None => None,
@@ -208,6 +226,30 @@ impl<'a> Answers<'a> {
             count: candidates.len(),
             is_locked: false,
         })
+    }
+
+    /// Where one candidate after another falls through, asks for the next ones before they are needed.
+    fn ask_ahead(&self, name: &PackageName, candidates: &[Candidate]) {
+        let Some(best) = candidates.first() else {
+            return;
+        };
+        let mut tried = self.tried.borrow_mut();
+        let tried = tried.entry(name.clone()).or_default();
+        if tried.last.as_ref() == Some(&best.version) {
+            return;
+        }
+        tried.last = Some(best.version.clone());
+        tried.count += 1;
+        if tried.count < PATIENCE || tried.count < tried.asked {
+            return;
+        }
+        let more = tried.count.min(MOST_AHEAD);
+        for next in candidates.iter().skip(1).take(more) {
+            self.task
+                .world
+                .want_release(name, &next.version, next.source);
+        }
+        tried.asked = tried.count + more;
     }
 
     /// Poetry: a locked release that fits is taken, whatever the index says of it now.

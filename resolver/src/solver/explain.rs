@@ -194,7 +194,7 @@ impl<'f> Graph<'f> {
             return requirement.describe();
         }
         let name = requirement.complete_pretty_name();
-        format!("{name} ({})", requirement.pretty_constraint)
+        format!("{name} ({})", term.demand.shown_constraint())
     }
 
     fn positives(&self, fact: IncompatibilityId) -> Vec<&'f Term> {

@@ -9,18 +9,20 @@
 //! incompatibilities that are almost satisfied; *decide* on a release of the most urgent package; on a *conflict*
 //! find its root cause, go back to where that can be avoided, and remember it.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::constraint::Constraint;
+use crate::marker::Marker;
 use crate::requirement::Requirement;
 
 use super::SolveError;
 use super::answers::{Answers, Choice, Completed, Halt, Rank, Unavailable, source_of};
 use super::complete::{Edge, Reached, package_requirement};
-use super::node::{Node, OriginId, Release, Releases};
+use super::node::{INDEX, Node, OriginId, Release, Releases};
 use super::package::Decided;
 use super::term::{Cause, Demand, Incompatibility, IncompatibilityId, Relation, Term};
 use super::world::Candidate;
@@ -42,6 +44,8 @@ pub(crate) struct Failure {
 /// Something that was found to hold, in order.
 struct Assignment {
     term: Term,
+    /// What holds of the node by now.
+    all: Term,
     level: usize,
     /// `None`: it was decided.
     cause: Option<IncompatibilityId>,
@@ -70,22 +74,23 @@ impl Partial {
             .entry(term.node().clone())
             .or_default()
             .push(place);
-        self.register(&term);
+        let all = self.register(&term);
         self.assignments.push(Assignment {
             term,
+            all,
             level: self.level(),
             cause,
         });
     }
 
-    fn register(&mut self, term: &Term) {
+    fn register(&mut self, term: &Term) -> Term {
         let node = term.node();
         if let Some(known) = self.positive.get_mut(node) {
             // Propagation never derives what contradicts a term.
             if let Some(both) = known.intersect(term) {
                 *known = both;
             }
-            return;
+            return known.clone();
         }
         let both = match self.negative.get(node) {
             None => term.clone(),
@@ -93,10 +98,11 @@ impl Partial {
         };
         if both.positive {
             self.negative.remove(node);
-            self.positive.insert(node.clone(), both);
+            self.positive.insert(node.clone(), both.clone());
         } else {
-            self.negative.insert(node.clone(), both);
+            self.negative.insert(node.clone(), both.clone());
         }
+        both
     }
 
     fn backtrack(&mut self, level: usize) {
@@ -116,9 +122,16 @@ impl Partial {
             self.negative.remove(node);
         }
         let kept = std::mem::take(&mut self.assignments);
-        for assignment in &kept {
-            if touched.contains(assignment.term.node()) {
-                self.register(&assignment.term);
+        for Assignment { term, all, .. } in &kept {
+            let node = term.node();
+            if !touched.contains(node) {
+                continue;
+            }
+            if all.positive {
+                self.negative.remove(node);
+                self.positive.insert(node.clone(), all.clone());
+            } else {
+                self.negative.insert(node.clone(), all.clone());
             }
         }
         self.assignments = kept;
@@ -133,29 +146,23 @@ impl Partial {
 
     /// The first assignment by which, with all before it, a term is satisfied.
     fn satisfier(&self, term: &Term) -> usize {
-        let places = self.of_node.get(term.node());
-        let mut assigned: Option<Term> = None;
-        for &place in places.into_iter().flatten() {
-            let found = &self.assignments[place].term;
-            if *term.node() != Node::Root && !found.demand.same_package(&term.demand) {
-                if found.positive && !term.positive {
-                    return place;
-                }
-                if !found.positive {
-                    continue;
-                }
-            }
-            let all = match &assigned {
-                None => Some(found.clone()),
-                Some(known) => known.intersect(found),
-            };
-            let Some(all) = all else { return place };
-            if all.satisfies(term) {
-                return place;
-            }
-            assigned = Some(all);
-        }
-        unreachable!("a conflict's terms are all satisfied")
+        let places = &self.of_node[term.node()];
+        let apart = |place: &usize| {
+            let found = &self.assignments[*place].term;
+            !term.positive
+                && found.positive
+                && *term.node() != Node::Root
+                && !found.demand.same_package(&term.demand)
+        };
+        // What holds gets only narrower.
+        let first = places.partition_point(|place| !self.assignments[*place].all.satisfies(term));
+        // Poetry: a package from elsewhere is not the one that must not be.
+        let elsewhere = places
+            .iter()
+            .take(first)
+            .copied()
+            .find(|place| apart(place));
+        elsewhere.unwrap_or_else(|| places[first])
     }
 }
 
@@ -163,7 +170,7 @@ impl Partial {
 type Place = (OriginId, crate::name::PackageName);
 
 /// Candidates as they were listed, with the demand they were listed for.
-type Listed = (Arc<Demand>, Arc<Vec<Candidate>>);
+type Listed = (Rc<Demand>, Arc<Vec<Candidate>>);
 
 /// Poetry: candidates are looked up once for each name and then only narrowed down, until nothing is left or what
 /// was decided is taken back.
@@ -179,7 +186,7 @@ impl Shelf {
     fn find(
         &mut self,
         answers: &Answers<'_>,
-        demand: &Arc<Demand>,
+        demand: &Rc<Demand>,
         level: usize,
     ) -> Result<Listed, SolveError> {
         let place: Place = (demand.origin, demand.requirement.name.clone());
@@ -207,7 +214,7 @@ impl Shelf {
     fn look(
         &self,
         answers: &Answers<'_>,
-        demand: &Arc<Demand>,
+        demand: &Rc<Demand>,
         place: &Place,
     ) -> Result<Listed, SolveError> {
         if let Some((first, known)) = self.listed.get(place).and_then(|stack| stack.last()) {
@@ -217,12 +224,12 @@ impl Shelf {
                 .cloned()
                 .collect();
             if !fitting.is_empty() {
-                return Ok((Arc::clone(first), Arc::new(fitting)));
+                return Ok((Rc::clone(first), Arc::new(fitting)));
             }
         }
         let wanted = Releases::of(demand.constraint());
         let listed = answers.listed(&demand.requirement, &wanted)?;
-        Ok((Arc::clone(demand), Arc::new(listed)))
+        Ok((Rc::clone(demand), Arc::new(listed)))
     }
 
     fn clear_level(&mut self, level: usize) {
@@ -290,16 +297,16 @@ impl<'a> Search<'a> {
         ))
     }
 
-    fn root_demand(&self) -> Arc<Demand> {
+    fn root_demand(&self) -> Rc<Demand> {
         let task = self.answers.task;
         let version = task.version.parse();
         let constraint = version.map_or_else(|_| Constraint::any(), Constraint::Version);
-        Arc::new(Demand {
-            node: Node::Root,
-            origin: super::node::INDEX,
-            requirement: Arc::new(Requirement::new(&task.title, constraint)),
-            transitive: crate::marker::Marker::any(),
-        })
+        Demand::new(
+            Node::Root,
+            INDEX,
+            Arc::new(Requirement::new(&task.title, constraint)),
+            Marker::any(),
+        )
     }
 
     fn add(&mut self, incompatibility: Incompatibility) -> IncompatibilityId {
@@ -505,14 +512,14 @@ impl<'a> Search<'a> {
     }
 
     /// Takes note of what a release requires, and decides on it unless that is excluded already.
-    fn adopt(&mut self, package: &Arc<Demand>, completed: Completed) {
+    fn adopt(&mut self, package: &Rc<Demand>, completed: Completed) {
         let mut conflict = false;
         for edge in completed.edges.iter() {
             let required = Term::new(self.edge_demand(edge), false);
             conflict |= *required.node() == package.node
                 || self.partial.relation(&required) == Relation::Subset;
             self.add(Incompatibility {
-                terms: vec![Term::new(Arc::clone(package), true), required],
+                terms: vec![Term::new(Rc::clone(package), true), required],
                 cause: Cause::Requires,
             });
         }
@@ -521,27 +528,23 @@ impl<'a> Search<'a> {
                 .decisions
                 .insert(package.node.clone(), completed);
             self.partial
-                .assign(Term::new(Arc::clone(package), true), None);
+                .assign(Term::new(Rc::clone(package), true), None);
         }
     }
 
-    fn edge_demand(&self, edge: &Edge) -> Arc<Demand> {
+    fn edge_demand(&self, edge: &Edge) -> Rc<Demand> {
         let requirement = edge.requirement.get();
-        Arc::new(Demand {
-            node: edge.to.clone(),
-            origin: self.answers.origin(&requirement),
-            transitive: edge.transitive(),
-            requirement,
-        })
+        let origin = self.answers.origin(&requirement);
+        Demand::new(edge.to.clone(), origin, requirement, edge.transitive())
     }
 
-    fn most_urgent(&mut self) -> Option<Arc<Demand>> {
-        let open: Vec<Arc<Demand>> = self
+    fn most_urgent(&mut self) -> Option<Rc<Demand>> {
+        let open: Vec<Rc<Demand>> = self
             .partial
             .positive
             .iter()
             .filter(|(node, _)| !self.partial.decisions.contains_key(*node))
-            .map(|(_, term)| Arc::clone(&term.demand))
+            .map(|(_, term)| Rc::clone(&term.demand))
             .collect();
         let ranked = open.into_iter().map(|demand| (self.rank(&demand), demand));
         // Of equals the first.
@@ -551,9 +554,12 @@ impl<'a> Search<'a> {
     }
 
     /// What can't be read counts as nothing; it is reported when it is decided on.
-    fn rank(&mut self, demand: &Arc<Demand>) -> Rank {
+    fn rank(&mut self, demand: &Rc<Demand>) -> Rank {
         if demand.node == Node::Root {
             return Rank::ROOT;
+        }
+        if let Some(known) = demand.rank.get() {
+            return *known;
         }
         let key = (
             demand.node.clone(),
@@ -561,7 +567,7 @@ impl<'a> Search<'a> {
             demand.constraint().clone(),
         );
         if let Some(known) = self.ranks.get(&key) {
-            return *known;
+            return *demand.rank.get_or_init(|| *known);
         }
         let rank = match self.choose(demand) {
             Ok((choice, _)) => self
@@ -570,18 +576,18 @@ impl<'a> Search<'a> {
             Err(_) => Rank::NO_CHOICE,
         };
         self.ranks.insert(key, rank);
-        rank
+        *demand.rank.get_or_init(|| rank)
     }
 
     /// What may be chosen for a demand, and the demand that its candidates were first listed for.
-    fn choose(&mut self, demand: &Arc<Demand>) -> Result<(Choice, Arc<Demand>), SolveError> {
+    fn choose(&mut self, demand: &Rc<Demand>) -> Result<(Choice, Rc<Demand>), SolveError> {
         let wanted = if demand.is_direct() {
             self.answers.releases(&demand.requirement)
         } else {
             Releases::of(demand.constraint())
         };
         if let Some(choice) = self.answers.settled(&demand.requirement, &wanted)? {
-            return Ok((choice, Arc::clone(demand)));
+            return Ok((choice, Rc::clone(demand)));
         }
         let level = self.partial.level();
         let (first, listed) = self.shelf.find(self.answers, demand, level)?;
@@ -617,16 +623,17 @@ fn note(changed: &mut Vec<Node>, node: Node) {
 }
 
 /// A release as a demand on just it.
-fn package_demand(node: &Node, release: &Release, completed: &Completed) -> Arc<Demand> {
+fn package_demand(node: &Node, release: &Release, completed: &Completed) -> Rc<Demand> {
     let package = completed
         .package
         .as_ref()
         .expect("only the root is no package");
     let requirement = package_requirement(package, node.extras());
-    Arc::new(Demand {
-        node: node.clone(),
-        origin: release.origin,
-        transitive: requirement.marker.clone(),
-        requirement: Arc::new(requirement),
-    })
+    let transitive = requirement.marker.clone();
+    Demand::new(
+        node.clone(),
+        release.origin,
+        Arc::new(requirement),
+        transitive,
+    )
 }

@@ -3,6 +3,8 @@
 //! A term says of one node that it must be, or must not be, among the releases that a requirement admits. An
 //! incompatibility is a set of terms that can't all hold. The words are PubGrub's.
 
+use std::cell::OnceCell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::constraint::Constraint;
@@ -10,6 +12,7 @@ use crate::marker::Marker;
 use crate::requirement::Requirement;
 
 use super::SolveError;
+use super::answers::Rank;
 use super::node::{INDEX, Node, OriginId};
 
 /// A requirement on a node, with the markers along the ways to it.
@@ -18,13 +21,43 @@ pub(crate) struct Demand {
     pub(crate) node: Node,
     /// Where the package has to come from; requirements on an index are content with any place.
     pub(crate) origin: OriginId,
+    /// The requirement that it began with, and that speaks for it.
     pub(crate) requirement: Arc<Requirement>,
+    /// What became of the requirement's constraint.
+    pub(crate) constraint: Constraint,
     pub(crate) transitive: Marker,
+    /// How urgent it is to meet it, once that is known.
+    pub(crate) rank: OnceCell<Rank>,
 }
 
 impl Demand {
+    pub(crate) fn new(
+        node: Node,
+        origin: OriginId,
+        requirement: Arc<Requirement>,
+        transitive: Marker,
+    ) -> Rc<Self> {
+        Rc::new(Self {
+            node,
+            origin,
+            constraint: requirement.constraint.clone(),
+            requirement,
+            transitive,
+            rank: OnceCell::new(),
+        })
+    }
+
     pub(crate) fn constraint(&self) -> &Constraint {
-        &self.requirement.constraint
+        &self.constraint
+    }
+
+    /// The constraint as messages show it.
+    pub(crate) fn shown_constraint(&self) -> String {
+        if self.constraint == self.requirement.constraint {
+            self.requirement.pretty_constraint.clone()
+        } else {
+            self.constraint.to_string()
+        }
     }
 
     pub(crate) fn is_direct(&self) -> bool {
@@ -64,12 +97,12 @@ pub(crate) enum Relation {
 /// That a node is, or is not, among the releases a demand admits.
 #[derive(Clone, Debug)]
 pub(crate) struct Term {
-    pub(crate) demand: Arc<Demand>,
+    pub(crate) demand: Rc<Demand>,
     pub(crate) positive: bool,
 }
 
 impl Term {
-    pub(crate) fn new(demand: Arc<Demand>, positive: bool) -> Self {
+    pub(crate) fn new(demand: Rc<Demand>, positive: bool) -> Self {
         Self { demand, positive }
     }
 
@@ -82,7 +115,7 @@ impl Term {
     }
 
     pub(crate) fn inverse(&self) -> Self {
-        Self::new(Arc::clone(&self.demand), !self.positive)
+        Self::new(Rc::clone(&self.demand), !self.positive)
     }
 
     pub(crate) fn same_demand(&self, other: &Self) -> bool {
@@ -146,11 +179,14 @@ impl Term {
             speaker.transitive.clone()
         };
         let demand = Demand {
-            requirement: Arc::new(speaker.requirement.with_constraint(constraint)),
+            node: speaker.node.clone(),
+            origin: speaker.origin,
+            requirement: Arc::clone(&speaker.requirement),
+            constraint,
             transitive,
-            ..Demand::clone(speaker)
+            rank: OnceCell::new(),
         };
-        Some(Self::new(Arc::new(demand), positive))
+        Some(Self::new(Rc::new(demand), positive))
     }
 
     pub(crate) fn difference(&self, other: &Self) -> Option<Self> {
