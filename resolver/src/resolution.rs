@@ -6,12 +6,14 @@ use crate::lock::{
     LOCK_VERSION, LockMetadata, LockedPackage, LockedSource, Lockfile, POETRY_VERSION, SourceKind,
 };
 use crate::project::Project;
-use crate::solver::{Solution, Solved};
+use crate::solver::{Changes, Solution, Solved};
 
 /// The answer of the solver.
 #[derive(Clone, Debug)]
 pub(crate) struct Resolution {
     pub(crate) solution: Solution,
+    /// What became of the requirements in it.
+    pub(crate) changes: Changes,
 }
 
 impl Resolution {
@@ -21,7 +23,7 @@ impl Resolution {
             packages: self
                 .solution
                 .into_values()
-                .map(|solved| lock_package(solved, &project.root))
+                .map(|solved| lock_package(solved, &self.changes, &project.root))
                 .collect(),
             extras: project.extras.clone(),
             metadata: LockMetadata {
@@ -34,7 +36,7 @@ impl Resolution {
     }
 }
 
-fn lock_package(solved: Solved, root: &Path) -> LockedPackage {
+fn lock_package(solved: Solved, changes: &Changes, root: &Path) -> LockedPackage {
     let Solved {
         package,
         requirements,
@@ -58,7 +60,7 @@ fn lock_package(solved: Solved, root: &Path) -> LockedPackage {
         develop: package.develop,
         requirements: requirements
             .iter()
-            .map(|r| r.get().as_ref().clone())
+            .map(|r| changes.of(r).as_ref().clone())
             .collect(),
         extras: package
             .extras
@@ -66,7 +68,7 @@ fn lock_package(solved: Solved, root: &Path) -> LockedPackage {
             .map(|(extra, requirements)| {
                 let mut texts: Vec<String> = requirements
                     .iter()
-                    .map(|r| r.get().to_pep508(false))
+                    .map(|r| changes.of(r).to_pep508(false))
                     .collect();
                 texts.sort();
                 (extra.clone(), texts)

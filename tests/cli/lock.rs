@@ -119,8 +119,9 @@ fn a_conflict_is_explained() {
     Resolving dependencies...
     ----- stderr -----
 
-    Because other (1.0) depends on tools (<1) which doesn't match any versions, other is forbidden.
-    So, because no versions of other match !=1.0
+    Because no versions of other match !=1.0
+     and other (1.0) depends on tools (<1), every version of other requires tools (<1).
+    So, because no versions of tools match <1
      and service depends on other (*), version solving failed.
     ");
     fx.assert_unchanged(&before);

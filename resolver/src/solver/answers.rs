@@ -21,7 +21,7 @@ use super::locked::Locked;
 use super::node::{INDEX, Node, OriginId, Release, Releases};
 use super::overrides::{Overrides, Run};
 use super::package::Package;
-use super::shared::Shared;
+use super::shared::{Changes, Shared};
 use super::world::{Candidate, World};
 
 /// What a run needs that is the same for all runs of a resolution.
@@ -133,6 +133,8 @@ pub(crate) struct Answers<'a> {
     /// Poetry: a direct package, once met, is used for every requirement on its name that it satisfies.
     direct: RefCell<FxHashMap<PackageName, Arc<Package>>>,
     tried: RefCell<FxHashMap<PackageName, Tried>>,
+    /// What this run and those before it made of requirements.
+    changes: RefCell<Changes>,
 }
 
 /// How many best candidates of a name there were one after the other.
@@ -150,13 +152,19 @@ const PATIENCE: usize = 3;
 const MOST_AHEAD: usize = 32;
 
 impl<'a> Answers<'a> {
-    pub(crate) fn new(task: &'a Task<'a>, run: &'a Run) -> Self {
+    pub(crate) fn new(task: &'a Task<'a>, run: &'a Run, changes: Changes) -> Self {
         Self {
             task,
             run,
             direct: RefCell::default(),
             tried: RefCell::default(),
+            changes: RefCell::new(changes),
         }
+    }
+
+    /// What has become of requirements.
+    pub(crate) fn into_changes(self) -> Changes {
+        self.changes.into_inner()
     }
 
     /// The choice where no index has a say: a locked package that fits, or the package at a direct origin.
@@ -273,10 +281,11 @@ impl<'a> Answers<'a> {
         } else {
             Preference::Default
         };
+        let changes = self.changes.borrow();
         let mut upper_bounds = 0;
         let mut is_leaf = true;
         for required in choice.best.iter().flat_map(|package| &package.requirements) {
-            let required = required.get();
+            let required = changes.of(required);
             let asked = required.in_extras.is_empty()
                 || (required.in_extras.iter()).any(|extra| node.extras().contains(extra));
             if asked {
@@ -319,7 +328,7 @@ impl<'a> Answers<'a> {
             return Ok(Err(Unavailable::Python(python)));
         }
         for edge in &edges {
-            self.task.world.want(&edge.requirement.get());
+            self.task.world.want(&edge.now);
         }
         self.task
             .world
@@ -340,6 +349,7 @@ impl<'a> Answers<'a> {
             run: self.run,
             environment: self.task.environment,
             locked_direct,
+            changes: &self.changes,
         }
     }
 

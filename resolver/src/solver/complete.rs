@@ -1,5 +1,6 @@
 //! From what a release requires to what counts in one run.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -14,7 +15,7 @@ use super::SolveError;
 use super::node::Node;
 use super::overrides::{Duplicates, Overridden, Overrides, Run, distinct};
 use super::package::Package;
-use super::shared::Shared;
+use super::shared::{Changes, Shared};
 use super::world::World;
 
 /// How a package was reached when it is decided.
@@ -57,6 +58,8 @@ impl From<SolveError> for Stop {
 pub(crate) struct Edge {
     pub(crate) to: Node,
     pub(crate) requirement: Shared,
+    /// The requirement as it was when its package was completed.
+    pub(crate) now: Arc<Requirement>,
     along: Option<Marker>,
 }
 
@@ -74,20 +77,36 @@ pub(crate) struct Completer<'a> {
     pub(crate) environment: Option<&'a MarkerEnvironment>,
     /// Names and origins of direct packages that the lock already knows.
     pub(crate) locked_direct: &'a dyn Fn(&Requirement) -> Option<Arc<Package>>,
+    pub(crate) changes: &'a RefCell<Changes>,
 }
 
 impl Completer<'_> {
+    fn now(&self, requirement: &Shared) -> Arc<Requirement> {
+        Arc::clone(self.changes.borrow().of(requirement))
+    }
+
+    fn edge(&self, requirement: Shared) -> Edge {
+        let now = self.now(&requirement);
+        Edge {
+            to: Node::of(&now),
+            requirement,
+            now,
+            along: None,
+        }
+    }
+
     /// The root's requirements that count in this run.
     pub(crate) fn root(&self, name: &str, requirements: &[Shared]) -> Result<Vec<Edge>, Stop> {
         let mut kept = Vec::new();
         for requirement in requirements {
-            if self.applies(&requirement.get()) {
+            if self.applies(&self.now(requirement)) {
                 kept.push(self.with_root_extras(requirement));
             }
         }
         let overridden = Overridden::Package(Node::Root, root_release(), None);
         let kept = self.finish(name, &overridden, kept, None)?;
-        Ok(kept.into_iter().map(Edge::new).collect())
+        let edges = kept.into_iter().map(|shared| self.edge(shared));
+        Ok(edges.collect())
     }
 
     /// A package's requirements that count in this run, with those of the extras asked for.
@@ -99,13 +118,13 @@ impl Completer<'_> {
     ) -> Result<Vec<Edge>, Stop> {
         let extras = node.extras();
         let mut requires = package.requirements.clone();
-        let asked = asked(package, extras, &mut requires);
+        let asked = asked(package, extras, &mut requires, &self.changes.borrow());
         let mut kept = Vec::new();
         if !extras.is_empty() {
             kept.push(Shared::new(base_requirement(package, reached)));
         }
         for requirement in requires {
-            let now = requirement.get();
+            let now = self.now(&requirement);
             let unasked = (now.optional && !asked.names.contains(&now.name))
                 || (!now.in_extras.is_empty()
                     && !now
@@ -138,7 +157,7 @@ impl Completer<'_> {
 
     /// Poetry: the root's extras stay visible in markers, so that extras that shut each other out can be told apart.
     fn with_root_extras(&self, requirement: &Shared) -> Shared {
-        let now = requirement.get();
+        let now = self.now(requirement);
         if now.in_extras.is_empty() || self.environment.is_some() {
             return requirement.clone();
         }
@@ -164,7 +183,7 @@ impl Completer<'_> {
         let mut by_name: IndexMap<PackageName, Vec<Shared>> = IndexMap::new();
         for requirement in requirements {
             by_name
-                .entry(requirement.get().name.clone())
+                .entry(requirement.original().name.clone())
                 .or_default()
                 .push(requirement);
         }
@@ -174,7 +193,15 @@ impl Completer<'_> {
                 kept.extend(duplicates);
                 continue;
             }
-            match distinct(self.run, self.world, title, &duplicates, active_extras)? {
+            let changes = &mut self.changes.borrow_mut();
+            match distinct(
+                self.run,
+                self.world,
+                changes,
+                title,
+                &duplicates,
+                active_extras,
+            )? {
                 Duplicates::Keep(requirements) => kept.extend(requirements),
                 Duplicates::Split(alternatives) => {
                     return Err(Stop::Split(self.run.split(package, &alternatives)));
@@ -187,7 +214,7 @@ impl Completer<'_> {
 
     /// A direct requirement admits just the version found at its origin.
     fn pinned(&self, requirement: Shared) -> Result<Shared, SolveError> {
-        let now = requirement.get();
+        let now = self.now(&requirement);
         if !now.origin.is_direct() || (self.locked_direct)(&now).is_some() {
             return Ok(requirement);
         }
@@ -204,7 +231,7 @@ impl Completer<'_> {
         let transitive = reached.transitive.without_extras();
         let mut edges = Vec::with_capacity(requirements.len());
         for requirement in requirements {
-            let now = requirement.get();
+            let now = self.now(&requirement);
             let mut along = None;
             if !transitive.is_any() {
                 let both = transitive.intersect(&now.marker.without_extras());
@@ -218,7 +245,7 @@ impl Completer<'_> {
             if !elsewhere {
                 edges.push(Edge {
                     along,
-                    ..Edge::new(requirement)
+                    ..self.edge(requirement)
                 });
             }
         }
@@ -227,21 +254,13 @@ impl Completer<'_> {
 }
 
 impl Edge {
-    fn new(requirement: Shared) -> Self {
-        Self {
-            to: Node::of(&requirement.get()),
-            requirement,
-            along: None,
-        }
-    }
-
     /// The marker along the way through it.
     ///
     /// Poetry: as long as all ways to the package are unconditional, it is the requirement's own.
     pub(crate) fn transitive(&self) -> Marker {
         self.along
             .clone()
-            .unwrap_or_else(|| self.requirement.get().marker.clone())
+            .unwrap_or_else(|| self.now.marker.clone())
     }
 }
 
@@ -271,14 +290,19 @@ pub(crate) fn package_requirement(package: &Package, extras: &[ExtraName]) -> Re
 }
 
 /// Which extras are asked for, following a package's extras that name the package itself.
-fn asked(package: &Package, extras: &[ExtraName], requires: &mut Vec<Shared>) -> Asked {
+fn asked(
+    package: &Package,
+    extras: &[ExtraName],
+    requires: &mut Vec<Shared>,
+    changes: &Changes,
+) -> Asked {
     let mut asked = Asked {
         extras: FxHashSet::default(),
         names: FxHashSet::default(),
     };
     let listed: FxHashSet<ExtraName> = requires
         .iter()
-        .flat_map(|requirement| requirement.get().in_extras.clone())
+        .flat_map(|requirement| changes.of(requirement).in_extras.clone())
         .collect();
     let mut stack: Vec<ExtraName> = extras.to_vec();
     while let Some(extra) = stack.pop() {
@@ -286,7 +310,7 @@ fn asked(package: &Package, extras: &[ExtraName], requires: &mut Vec<Shared>) ->
             continue;
         }
         for requirement in package.extras.get(&extra).into_iter().flatten() {
-            let now = requirement.get();
+            let now = requirement.original();
             if now.name == package.name {
                 stack.extend(now.extras.iter().cloned());
                 continue;

@@ -20,7 +20,7 @@ use super::complete::extras_marker;
 use super::node::{Node, Release};
 use super::overrides::same_source;
 use super::package::{Decided, Package};
-use super::shared::Shared;
+use super::shared::{Changes, Shared};
 use super::world::World;
 
 /// What tells packages of a solution apart: name, release, and the index it is from.
@@ -45,12 +45,17 @@ pub(crate) fn identity(package: &Package) -> Identity {
 }
 
 /// Works out groups and markers of what a run decided. Decisions that nothing requires are dropped.
-pub(crate) fn aggregate(root: &[Shared], decided: &[Decided], world: &World<'_>) -> Solution {
-    let mut walk = Walk::new(decided, world);
+pub(crate) fn aggregate(
+    root: &[Shared],
+    decided: &[Decided],
+    world: &World<'_>,
+    changes: &Changes,
+) -> Solution {
+    let mut walk = Walk::new(decided, world, changes);
     walk.visit(None, root, Path::default());
     let infos = walk.infos();
     let infos = carry_markers(infos, &walk.edges);
-    merge_features(decided, &infos)
+    merge_features(decided, &infos, changes)
 }
 
 /// By which root requirement a walk reached a package.
@@ -70,6 +75,7 @@ struct Walk<'a> {
     decided: &'a [Decided],
     by_node: FxHashMap<&'a Node, Vec<usize>>,
     world: &'a World<'a>,
+    changes: &'a Changes,
     /// Stops in the order they were left, so that each stop comes after those it leads to.
     left: Vec<Stop>,
     seen: FxHashMap<Stop, Vec<Stop>>,
@@ -86,7 +92,7 @@ struct Info {
 }
 
 impl<'a> Walk<'a> {
-    fn new(decided: &'a [Decided], world: &'a World<'a>) -> Self {
+    fn new(decided: &'a [Decided], world: &'a World<'a>, changes: &'a Changes) -> Self {
         let mut by_node: FxHashMap<&Node, Vec<usize>> = FxHashMap::default();
         for (place, one) in decided.iter().enumerate() {
             by_node.entry(&one.node).or_default().push(place);
@@ -95,6 +101,7 @@ impl<'a> Walk<'a> {
             decided,
             by_node,
             world,
+            changes,
             left: Vec::new(),
             seen: FxHashMap::default(),
             edges: FxHashMap::default(),
@@ -105,8 +112,8 @@ impl<'a> Walk<'a> {
         let stop: Stop = (place, path);
         self.seen.entry(stop.clone()).or_default();
         for requirement in requirements {
-            let requirement = requirement.get();
-            for child in self.children(&requirement) {
+            let requirement = self.changes.of(requirement);
+            for child in self.children(requirement) {
                 let path = if place.is_none() {
                     Path {
                         groups: requirement.groups.clone(),
@@ -115,7 +122,7 @@ impl<'a> Walk<'a> {
                 } else {
                     stop.1.clone()
                 };
-                self.note_edge(child, place, &path.groups, &requirement);
+                self.note_edge(child, place, &path.groups, requirement);
                 let next: Stop = (Some(child), path);
                 let known = self.seen.contains_key(&next);
                 self.seen
@@ -279,7 +286,7 @@ fn from_parent(
 }
 
 /// Gives the requirements of `foo[a]` to `foo`, and keeps only base packages.
-fn merge_features(decided: &[Decided], infos: &[Info]) -> Solution {
+fn merge_features(decided: &[Decided], infos: &[Info], changes: &Changes) -> Solution {
     let info_of: FxHashMap<usize, &Info> = infos.iter().map(|info| (info.place, info)).collect();
     let mut requirements: Vec<Vec<Shared>> =
         decided.iter().map(|one| one.requirements.clone()).collect();
@@ -291,11 +298,11 @@ fn merge_features(decided: &[Decided], infos: &[Info]) -> Solution {
         });
         let Some(base) = base else { continue };
         for requirement in &feature.requirements {
-            let now = requirement.get();
+            let now = changes.of(requirement);
             let known = now.name == feature.package.name
                 || requirements[base].iter().any(|other| {
-                    let other = other.get();
-                    is_same(&other, &now) && other.marker == now.marker
+                    let other = changes.of(other);
+                    is_same(other, now) && other.marker == now.marker
                 });
             if !known {
                 requirements[base].push(requirement.clone());

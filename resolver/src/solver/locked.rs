@@ -56,7 +56,7 @@ impl Locked {
 
     pub(crate) fn name_sources(&mut self, requirements: &[Shared]) {
         for requirement in requirements {
-            let requirement = requirement.get();
+            let requirement = requirement.original();
             if let Origin::Index {
                 source: Some(source),
             } = &requirement.origin

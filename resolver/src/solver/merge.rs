@@ -5,6 +5,7 @@ use crate::marker::Marker;
 
 use super::graph::{Identity, Solution, Solved, is_same};
 use super::overrides::Overrides;
+use super::shared::Changes;
 
 use indexmap::IndexMap;
 
@@ -13,10 +14,14 @@ use indexmap::IndexMap;
 /// Poetry: a package's marker is the union over runs of (the run's marker and the package's marker there), with
 /// two short cuts that show in the text: parts that the run's marker repeats are dropped first, and if all runs
 /// agree on the package's markers, the runs' markers are united before they are joined to it.
-pub(crate) fn merge(runs: Vec<(Overrides, Solution)>, python: &Constraint) -> Solution {
+pub(crate) fn merge(
+    runs: Vec<(Overrides, Solution)>,
+    python: &Constraint,
+    changes: &Changes,
+) -> Solution {
     let mut by_package: IndexMap<Identity, Vec<(Solved, Marker)>> = IndexMap::new();
     for (overrides, solution) in runs {
-        let run = run_marker(&overrides).reduce_by_python_constraint(python);
+        let run = run_marker(&overrides, changes).reduce_by_python_constraint(python);
         for (identity, mut solved) in solution {
             for marker in solved.markers.values_mut() {
                 *marker = marker.without_conjuncts_of(&run);
@@ -33,12 +38,12 @@ pub(crate) fn merge(runs: Vec<(Overrides, Solution)>, python: &Constraint) -> So
         .collect()
 }
 
-fn run_marker(overrides: &Overrides) -> Marker {
+fn run_marker(overrides: &Overrides, changes: &Changes) -> Marker {
     overrides
         .values()
         .flat_map(IndexMap::values)
         .fold(Marker::any(), |all, requirement| {
-            all.intersect(&requirement.get().marker.without_extras())
+            all.intersect(&changes.of(requirement).marker.without_extras())
         })
 }
 
@@ -84,7 +89,7 @@ fn join(found: Vec<(Solved, Marker)>) -> Solved {
             if !joined
                 .requirements
                 .iter()
-                .any(|known| is_same(&known.get(), &requirement.get()))
+                .any(|known| is_same(known.original(), requirement.original()))
             {
                 joined.requirements.push(requirement);
             }

@@ -36,6 +36,7 @@ use std::path::PathBuf;
 
 use pubgrub::PubGrubError;
 
+use crate::constraint::Constraint;
 use crate::index::Index;
 use crate::lock::Lockfile;
 use crate::marker::MarkerEnvironment;
@@ -53,6 +54,7 @@ use overrides::{Overrides, Run};
 use package::Decided;
 use provider::Provider;
 use search::{Ending, Search};
+pub(crate) use shared::Changes;
 use shared::Shared;
 use world::World;
 
@@ -170,7 +172,7 @@ pub fn resolve(
 ) -> Result<Lockfile, SolveError> {
     let requirements: Vec<Shared> = project.requirements().cloned().map(Shared::new).collect();
     if let Some(own) = project.package_name() {
-        let mut itself = requirements.iter().map(Shared::get);
+        let mut itself = requirements.iter().map(Shared::original);
         if let Some(itself) = itself.find(|requirement| requirement.name == own) {
             return Err(SolveError::SelfDependency(itself.complete_name()));
         }
@@ -190,7 +192,13 @@ pub fn resolve(
         use_latest: request.use_latest.iter().cloned().collect(),
         environment: request.environment.as_ref(),
     };
-    let mut solution = solve(&task, Overrides::default(), &project.python_constraint)?;
+    let (solution, changes) = solve(
+        &task,
+        Overrides::default(),
+        &project.python_constraint,
+        Changes::default(),
+    );
+    let mut solution = solution?;
     for solved in solution.values_mut() {
         for marker in solved.markers.values_mut() {
             *marker = marker.reduce_by_python_constraint(&project.python_constraint);
@@ -199,7 +207,7 @@ pub fn resolve(
             reporter.warning(&yanked_warning(&solved.package, reason));
         }
     }
-    Ok(Resolution { solution }.into_lockfile(project))
+    Ok(Resolution { solution, changes }.into_lockfile(project))
 }
 
 /// Asks for all that is sure to be needed, before the solver starts.
@@ -213,74 +221,153 @@ fn ask_ahead(world: &World<'_>, locked: &Locked, requirements: &[Shared], reques
         }
     }
     for requirement in requirements {
-        world.want(&requirement.get());
+        world.want(requirement.original());
     }
 }
 
-/// Solves one run, and the runs it has to be split into.
+/// Solves one run, and the runs it has to be split into. `changes` is what became of requirements before, and in
+/// the answer by then.
 fn solve(
     task: &Task<'_>,
     overrides: Overrides,
-    python: &crate::constraint::Constraint,
-) -> Result<Solution, SolveError> {
-    let run = Run::new(overrides, python);
-    match decide(task, &run) {
-        Ok(decided) => Ok(graph::aggregate(&task.requirements, &decided, task.world)),
-        Err(Halt::Split(runs)) => {
-            // Poetry: one after the other, because a run may change requirements in place (see `shared`).
-            let mut solved = Vec::with_capacity(runs.len());
-            for overrides in runs {
-                let solution = solve(task, overrides.clone(), python)?;
-                solved.push((overrides, solution));
-            }
-            Ok(merge::merge(solved, python))
+    python: &Constraint,
+    changes: Changes,
+) -> (Result<Solution, SolveError>, Changes) {
+    let run = Run::new(overrides, python, &changes);
+    let (halt, changes) = match decide(task, &run, changes) {
+        (Ok(decided), changes) => {
+            let solution = graph::aggregate(&task.requirements, &decided, task.world, &changes);
+            return (Ok(solution), changes);
         }
-        Err(Halt::Failed(error)) => Err(error),
-        Err(Halt::Conflict) => unreachable!("Poetry's search takes conflicts on"),
+        (Err(halt), changes) => (halt, changes),
+    };
+    let runs = match halt {
+        Halt::Split(runs) => runs,
+        Halt::Failed(error) => return (Err(error), changes),
+        Halt::Conflict => unreachable!("Poetry's search takes conflicts on"),
+    };
+    let (solved, changes) = solve_all(task, runs, python, changes);
+    match solved {
+        Ok(solved) => (Ok(merge::merge(solved, python, &changes)), changes),
+        Err(error) => (Err(error), changes),
     }
 }
 
-/// The decisions of one run: pubgrub's, or after a conflict those of Poetry's search.
-fn decide(task: &Task<'_>, run: &Run) -> Result<Vec<Decided>, Halt> {
-    let answers = Answers::new(task, run);
-    let provider = Provider::new(&answers);
-    let halt = match pubgrub::resolve(&provider, Node::Root, root_release()) {
-        Ok(_) => {
-            let decided = provider.into_decided();
-            debug_assert!(
-                search_agrees(&answers, &decided),
-                "without a conflict both searches decide the same"
-            );
-            return Ok(decided);
+/// A run's overrides, and what it came to.
+type SolvedRun = (Overrides, Solution);
+
+/// Solves sibling runs, several at once.
+///
+/// Poetry solves them one after the other, and each may change requirements for the next (see `shared`). That
+/// happens while packages are met for the first time and then no more. So each of those that are solved at once
+/// begins with the same changes, and if one has made further ones, those behind it are solved again.
+fn solve_all(
+    task: &Task<'_>,
+    runs: Vec<Overrides>,
+    python: &Constraint,
+    mut changes: Changes,
+) -> (Result<Vec<SolvedRun>, SolveError>, Changes) {
+    let mut solved = Vec::with_capacity(runs.len());
+    let mut runs = runs.into_iter();
+    // The first changes most.
+    let mut width = 1;
+    loop {
+        let batch: Vec<Overrides> = runs.by_ref().take(width).collect();
+        if batch.is_empty() {
+            return (Ok(solved), changes);
         }
-        Err(PubGrubError::NoSolution(_)) => Halt::Conflict,
+        width = rayon::current_num_threads();
+        let before = changes.clone();
+        let answers = side_by_side(&batch, |overrides| {
+            solve(task, overrides.clone(), python, before.clone())
+        });
+        for (overrides, answer) in batch.into_iter().zip(answers) {
+            let (solution, after) = if changes.is_same(&before) {
+                answer
+            } else {
+                solve(task, overrides.clone(), python, changes)
+            };
+            changes = after;
+            match solution {
+                Ok(solution) => solved.push((overrides, solution)),
+                Err(error) => return (Err(error), changes),
+            }
+        }
+    }
+}
+
+/// The answers to all questions, in their order, the first one from this thread.
+fn side_by_side<Q: Sync, A: Send>(questions: &[Q], answer: impl Fn(&Q) -> A + Sync) -> Vec<A> {
+    let Some((first, others)) = questions.split_first() else {
+        return Vec::new();
+    };
+    let mut answers: Vec<Option<A>> = Vec::new();
+    answers.resize_with(questions.len(), || None);
+    let (first_answer, other_answers) = answers
+        .split_first_mut()
+        .expect("there are as many answers as questions");
+    rayon::in_place_scope(|scope| {
+        for (question, place) in others.iter().zip(other_answers) {
+            let answer = &answer;
+            scope.spawn(move |_| *place = Some(answer(question)));
+        }
+        *first_answer = Some(answer(first));
+    });
+    answers.into_iter().flatten().collect()
+}
+
+/// The decisions of one run: pubgrub's, or after a conflict those of Poetry's search.
+fn decide(task: &Task<'_>, run: &Run, before: Changes) -> (Result<Vec<Decided>, Halt>, Changes) {
+    let answers = Answers::new(task, run, before.clone());
+    let provider = Provider::new(&answers);
+    let decided = match pubgrub::resolve(&provider, Node::Root, root_release()) {
+        Ok(_) => Ok(provider.into_decided()),
+        Err(PubGrubError::NoSolution(_)) => Err(Halt::Conflict),
         Err(
             PubGrubError::ErrorRetrievingDependencies { source, .. }
             | PubGrubError::ErrorChoosingVersion { source, .. }
             | PubGrubError::ErrorInShouldCancel(source),
-        ) => source,
+        ) => Err(source),
     };
-    if !matches!(halt, Halt::Conflict) {
-        return Err(halt);
+    if let Err(Halt::Conflict) = decided {
+        tracing::debug!("requirements are in conflict, so Poetry's search decides");
+        return search(task, run, before);
     }
-    match Search::new(&answers).run()? {
-        Ending::Solved(decided) => Ok(decided),
-        Ending::Unsolvable(failure) => Err(match explain::marker_split(&failure, run) {
+    debug_assert!(
+        decided.is_err() || search_agrees(task, run, before, &decided),
+        "without a conflict both searches decide the same"
+    );
+    (decided, answers.into_changes())
+}
+
+/// Poetry's search.
+fn search(task: &Task<'_>, run: &Run, before: Changes) -> (Result<Vec<Decided>, Halt>, Changes) {
+    let answers = Answers::new(task, run, before);
+    let decided = match Search::new(&answers).run() {
+        Ok(Ending::Solved(decided)) => Ok(decided),
+        Ok(Ending::Unsolvable(failure)) => Err(match explain::marker_split(&failure, run) {
             Some(runs) => Halt::Split(runs),
             None => SolveError::Unsolvable(explain::explain(&failure, task, run)).into(),
         }),
-    }
+        Err(halt) => Err(halt),
+    };
+    (decided, answers.into_changes())
 }
 
-fn search_agrees(answers: &Answers<'_>, decided: &[Decided]) -> bool {
+/// For tests: does Poetry's search come to the same decisions?
+fn search_agrees(
+    task: &Task<'_>,
+    run: &Run,
+    before: Changes,
+    decided: &Result<Vec<Decided>, Halt>,
+) -> bool {
     let names = |decided: &[Decided]| {
-        let names = decided
-            .iter()
-            .map(|one| (one.node.clone(), one.package.release()));
+        let names = decided.iter();
+        let names = names.map(|one| (one.node.clone(), one.package.release()));
         names.collect::<Vec<_>>()
     };
-    match Search::new(answers).run() {
-        Ok(Ending::Solved(other)) => names(&other) == names(decided),
+    match (decided, search(task, run, before)) {
+        (Ok(decided), (Ok(other), _)) => names(decided) == names(&other),
         _ => false,
     }
 }

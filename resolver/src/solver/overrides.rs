@@ -17,7 +17,7 @@ use crate::requirement::{Origin, Requirement};
 
 use super::SolveError;
 use super::node::{Node, Release};
-use super::shared::Shared;
+use super::shared::{Changes, Shared};
 use super::world::{World, origin_key};
 
 /// Which package an override is about.
@@ -43,12 +43,12 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn new(overrides: Overrides, python: &Constraint) -> Self {
+    pub(crate) fn new(overrides: Overrides, python: &Constraint, changes: &Changes) -> Self {
         let marker = overrides
             .values()
             .flat_map(IndexMap::values)
             .fold(Marker::any(), |all, requirement| {
-                all.intersect(&requirement.get().marker)
+                all.intersect(&changes.of(requirement).marker)
             });
         let python = python.intersect(&marker.python_constraint());
         Self {
@@ -67,7 +67,7 @@ impl Run {
                 overrides
                     .entry(package.clone())
                     .or_default()
-                    .insert(alternative.get().name.clone(), alternative.clone());
+                    .insert(alternative.original().name.clone(), alternative.clone());
                 overrides
             })
             .collect()
@@ -82,7 +82,7 @@ impl Run {
                 let mut overrides = self.overrides.clone();
                 let entry = overrides.entry(Overridden::Split).or_default();
                 if let Some(current) = entry.get(&name) {
-                    side = current.get().marker.intersect(&side);
+                    side = current.original().marker.intersect(&side);
                 }
                 let mut stand_in = Requirement::new(name.as_str(), Constraint::any());
                 stand_in.marker = side;
@@ -100,7 +100,7 @@ impl Run {
         let mut done: Vec<PackageName> = Vec::new();
         let mut applied = Vec::with_capacity(requirements.len());
         for requirement in requirements {
-            let name = requirement.get().name.clone();
+            let name = requirement.original().name.clone();
             let Some(alternative) = overrides.get(&name) else {
                 applied.push(requirement);
                 continue;
@@ -110,7 +110,7 @@ impl Run {
             }
             done.push(name);
             // The empty constraint marks "not needed under these markers".
-            if !alternative.get().constraint.is_empty() {
+            if !alternative.original().constraint.is_empty() {
                 applied.push(alternative.clone());
             }
         }
@@ -138,6 +138,7 @@ pub(crate) enum Duplicates {
 pub(crate) fn distinct(
     run: &Run,
     world: &World<'_>,
+    changes: &mut Changes,
     package: &str,
     duplicates: &[Shared],
     active_extras: Option<&[ExtraName]>,
@@ -145,13 +146,14 @@ pub(crate) fn distinct(
     let mut by_extras: IndexMap<String, Vec<Shared>> = IndexMap::new();
     for requirement in duplicates {
         by_extras
-            .entry(requirement.get().complete_name())
+            .entry(requirement.original().complete_name())
             .or_default()
             .push(requirement.clone());
     }
-    let overlaps = Overlaps {
+    let mut overlaps = Overlaps {
         run,
         world,
+        changes,
         package,
     };
     let requirements = if by_extras.len() == 1 {
@@ -163,10 +165,10 @@ pub(crate) fn distinct(
             }
         }
         let apart = by_extras.values().all(|group| group.len() == 1)
-            && by_extras
-                .values()
-                .tuple_combinations()
-                .all(|(a, b)| a[0].get().marker.intersect(&b[0].get().marker).is_empty());
+            && by_extras.values().tuple_combinations().all(|(a, b)| {
+                let (a, b) = (overlaps.now(&a[0]), overlaps.now(&b[0]));
+                a.marker.intersect(&b.marker).is_empty()
+            });
         let all: Vec<_> = by_extras.into_values().flatten().collect();
         if !apart {
             return Ok(Duplicates::Keep(all));
@@ -178,11 +180,11 @@ pub(crate) fn distinct(
     }
     let relevant: Vec<_> = requirements
         .into_iter()
-        .filter(|requirement| run.admits(&requirement.get().marker))
+        .filter(|requirement| run.admits(&overlaps.now(requirement).marker))
         .collect();
     Ok(match relevant.as_slice() {
         [] => Duplicates::Keep(Vec::new()),
-        [only] if only.get().constraint.is_empty() => Duplicates::Keep(Vec::new()),
+        [only] if only.original().constraint.is_empty() => Duplicates::Keep(Vec::new()),
         [_] => Duplicates::Keep(relevant),
         _ => Duplicates::Split(relevant),
     })
@@ -200,20 +202,28 @@ enum Rest {
 struct Overlaps<'a> {
     run: &'a Run,
     world: &'a World<'a>,
+    changes: &'a mut Changes,
     package: &'a str,
 }
 
 impl Overlaps<'_> {
+    fn now<'r>(&'r self, requirement: &'r Shared) -> &'r Requirement {
+        self.changes.of(requirement)
+    }
+
     /// Requirements with overlapping markers become requirements whose markers shut each other out: one for each
     /// combination of markers that can hold together, with the constraints of that combination intersected.
     fn resolve(
-        &self,
+        &mut self,
         requirements: &[Shared],
         active_extras: Option<&[ExtraName]>,
         rest: Rest,
     ) -> Result<Vec<Shared>, SolveError> {
-        let shared = merge_by_constraint(requirements);
-        let requirements: Vec<Arc<Requirement>> = shared.iter().map(Shared::get).collect();
+        let shared = merge_by_constraint(requirements, self.changes);
+        let requirements: Vec<Arc<Requirement>> = shared
+            .iter()
+            .map(|requirement| Arc::clone(self.changes.of(requirement)))
+            .collect();
         let mut resolved = Vec::new();
         for combination in combinations(requirements.len()) {
             let used = pick(&requirements, &combination, true);
@@ -238,7 +248,7 @@ impl Overlaps<'_> {
             joined.set_marker(marker);
             resolved.push(Shared::new(joined));
         }
-        Ok(merge_by_constraint(&resolved))
+        Ok(merge_by_constraint(&resolved, self.changes))
     }
 
     /// The intersection of constraints that hold together, and the requirement whose source counts.
@@ -307,10 +317,10 @@ fn pick<'r>(
 type ByConstraint<'r> = IndexMap<Constraint, Vec<&'r Shared>>;
 
 /// Of requirements with equal source and constraint the first stays, in place, with their markers united.
-fn merge_by_constraint(requirements: &[Shared]) -> Vec<Shared> {
+fn merge_by_constraint(requirements: &[Shared], changes: &mut Changes) -> Vec<Shared> {
     let mut sources: Vec<(Arc<Requirement>, ByConstraint<'_>)> = Vec::new();
     for shared in requirements {
-        let requirement = shared.get();
+        let requirement = Arc::clone(shared.original());
         let constraint = requirement.constraint.clone();
         let place = match sources
             .iter()
@@ -329,9 +339,10 @@ fn merge_by_constraint(requirements: &[Shared]) -> Vec<Shared> {
         .flat_map(|(_, by_constraint)| by_constraint.into_values());
     groups
         .map(|same| {
-            let markers: Vec<Marker> = same.iter().map(|r| r.get().marker.clone()).collect();
+            let markers = same.iter().map(|r| changes.of(r).marker.clone());
+            let markers: Vec<Marker> = markers.collect();
             if markers.len() > 1 {
-                same[0].set_marker(Marker::union_all(&markers));
+                changes.set_marker(same[0], Marker::union_all(&markers));
             }
             same[0].clone()
         })

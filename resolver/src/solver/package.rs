@@ -114,7 +114,7 @@ pub(crate) fn read_requires(metadata: &Metadata) -> Requires {
         };
         let text = requirement.to_pep508(true);
         let requirement = Shared::new(requirement);
-        for extra in &requirement.get().in_extras {
+        for extra in &requirement.original().in_extras {
             let switched = read.extras.entry(extra.clone()).or_default();
             switched.push(requirement.clone());
         }

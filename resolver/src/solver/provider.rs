@@ -171,11 +171,10 @@ impl<'a> Provider<'a> {
         let trail = self.trail.borrow();
         let mut first = None;
         for edge in trail.edges_to(node) {
-            let requirement = edge.requirement.get();
-            if requirement.origin.is_direct() {
-                return Some(requirement);
+            if edge.now.origin.is_direct() {
+                return Some(Arc::clone(&edge.now));
             }
-            first.get_or_insert(requirement);
+            first.get_or_insert_with(|| Arc::clone(&edge.now));
         }
         first
     }
@@ -186,11 +185,10 @@ impl<'a> Provider<'a> {
         let Some(first) = edges.next() else {
             return Reached::anywhere();
         };
-        let requirement = first.requirement.get();
         let mut reached = Reached {
             transitive: first.transitive(),
-            python: self.answers.task.world.python_of(&requirement),
-            source: source_of(&requirement).map(str::to_owned),
+            python: self.answers.task.world.python_of(&first.now),
+            source: source_of(&first.now).map(str::to_owned),
         };
         for edge in edges {
             // Poetry: equal markers need no merging.
@@ -307,7 +305,7 @@ impl DependencyProvider for Provider<'_> {
             requires.push((Node::Probe, Releases::full()));
         }
         for edge in completed.edges.iter().rev() {
-            let releases = self.answers.releases(&edge.requirement.get());
+            let releases = self.answers.releases(&edge.now);
             requires.push((edge.to.clone(), releases));
         }
         if !self.excludes(&requires) {

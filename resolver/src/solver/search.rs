@@ -533,8 +533,8 @@ impl<'a> Search<'a> {
     }
 
     fn edge_demand(&self, edge: &Edge) -> Rc<Demand> {
-        let requirement = edge.requirement.get();
-        let origin = self.answers.origin(&requirement);
+        let origin = self.answers.origin(&edge.now);
+        let requirement = Arc::clone(&edge.now);
         Demand::new(edge.to.clone(), origin, requirement, edge.transitive())
     }
 

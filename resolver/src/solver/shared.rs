@@ -1,33 +1,75 @@
-//! Requirements that Poetry changes in place.
+//! Requirements whose markers change on the way.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use crate::marker::Marker;
 use crate::requirement::Requirement;
 
-/// A requirement as all its holders see it.
+/// A requirement with an identity of its own, as packages hold it.
 ///
 /// Poetry: where a package requires one name twice with the same constraint, the first requirement gets the union of
 /// both markers *in place*: in what the package lists, in its extras, in packages decided before, and in all later
-/// runs. It shows in the lock file, so it has to be the same here.
+/// runs. It shows in the lock file, so it has to be the same here. What became of a requirement is told by
+/// [`Changes`].
 #[derive(Clone, Debug)]
-pub(crate) struct Shared(Arc<RwLock<Arc<Requirement>>>);
+pub(crate) struct Shared(Arc<Requirement>);
 
 impl Shared {
     pub(crate) fn new(requirement: Requirement) -> Self {
-        Self(Arc::new(RwLock::new(Arc::new(requirement))))
+        Self(Arc::new(requirement))
     }
 
-    /// The requirement as it is now.
-    pub(crate) fn get(&self) -> Arc<Requirement> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    /// The requirement as it was at first. Only its marker, and what follows from that, ever changes.
+    pub(crate) fn original(&self) -> &Arc<Requirement> {
+        &self.0
     }
 
-    /// Gives it another marker, for all who hold it.
-    pub(crate) fn set_marker(&self, marker: Marker) {
-        let mut place = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let mut requirement = Requirement::clone(&place);
-        requirement.set_marker(marker);
-        *place = Arc::new(requirement);
+    fn identity(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+}
+
+/// What became of requirements, by a certain point of a resolution.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Changes(FxHashMap<usize, Change>);
+
+#[derive(Clone, Debug)]
+struct Change {
+    /// Held so that its place in memory, by which it is known, is not given to another.
+    shared: Shared,
+    now: Arc<Requirement>,
+}
+
+impl Changes {
+    /// A requirement as it is now.
+    pub(crate) fn of<'r>(&'r self, shared: &'r Shared) -> &'r Arc<Requirement> {
+        if self.0.is_empty() {
+            return &shared.0;
+        }
+        let change = self.0.get(&shared.identity());
+        change.map_or(&shared.0, |change| &change.now)
+    }
+
+    /// Gives a requirement another marker, for all who hold it.
+    pub(crate) fn set_marker(&mut self, shared: &Shared, marker: Marker) {
+        let now = self.of(shared);
+        if now.marker == marker {
+            return;
+        }
+        let mut now = Requirement::clone(now);
+        now.set_marker(marker);
+        let change = Change {
+            shared: shared.clone(),
+            now: Arc::new(now),
+        };
+        self.0.insert(shared.identity(), change);
+    }
+
+    /// Are all requirements as they are by another, earlier point?
+    pub(crate) fn is_same(&self, before: &Self) -> bool {
+        let mut changes = self.0.values();
+        changes.all(|change| *before.of(&change.shared) == change.now)
     }
 }
