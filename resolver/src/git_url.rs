@@ -1,5 +1,7 @@
 //! Addresses of git repositories, as Poetry takes them apart and prints them.
 
+use std::borrow::Cow;
+
 /// An address in its parts.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct GitUrl {
@@ -33,6 +35,21 @@ pub struct GitUrlError {
 /// When the text is no address; local paths without a scheme are none.
 pub fn normalize_git_url(url: &str) -> Result<String, GitUrlError> {
     GitUrl::parse(url).map(|parsed| parsed.address())
+}
+
+/// A URL as lock files and messages may show it: without user and password, if it has a password.
+#[must_use]
+pub fn without_credentials(url: &str) -> Cow<'_, str> {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return Cow::Borrowed(url);
+    };
+    let host_ends = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..host_ends].rsplit_once('@') {
+        Some((user, _)) if user.contains(':') => {
+            Cow::Owned(format!("{scheme}://{}", &rest[user.len() + 1..]))
+        }
+        _ => Cow::Borrowed(url),
+    }
 }
 
 impl GitUrl {
@@ -208,4 +225,27 @@ fn subdirectory_of(fragment: &str) -> Option<&str> {
     (fragment.strip_prefix("subdirectory="))
         .or_else(after_egg)
         .filter(is_subdirectory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_credentials;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        for (url, shown) in [
+            ("https://me:secret@e.org/a.git", "https://e.org/a.git"),
+            ("https://me:se@cret@e.org", "https://e.org"),
+            (
+                "https://:token@e.org:8080/a?b=c@d",
+                "https://e.org:8080/a?b=c@d",
+            ),
+            ("https://me@e.org/a.git", "https://me@e.org/a.git"),
+            ("ssh://git@e.org:22/a.git", "ssh://git@e.org:22/a.git"),
+            ("https://e.org/a:b@c", "https://e.org/a:b@c"),
+            ("file://None/a", "file://None/a"),
+        ] {
+            assert_eq!(without_credentials(url), shown);
+        }
+    }
 }

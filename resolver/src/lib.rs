@@ -46,6 +46,7 @@
 pub mod cache;
 pub mod constraint;
 pub mod dist;
+pub mod git;
 pub mod git_url;
 pub mod index;
 pub mod lock;

@@ -53,6 +53,8 @@ pub enum Origin {
         tag: Option<String>,
         /// Revision wanted.
         rev: Option<String>,
+        /// The commit that this was found to be, where that is known: 40 hex digits.
+        commit: Option<String>,
         /// Folder of the project inside the repository.
         subdirectory: Option<String>,
         /// Install as editable?

@@ -157,6 +157,7 @@ fn origin(origin: &Origin) -> Value {
             rev,
             subdirectory,
             develop,
+            ..
         } => (
             json!({
                 "kind": "git", "url": url, "branch": branch, "tag": tag, "rev": rev, "develop": develop

@@ -305,6 +305,7 @@ fn git_urls() {
                 branch: None,
                 tag: None,
                 rev: None,
+                commit: None,
                 subdirectory: None,
                 develop: false,
             },

@@ -185,6 +185,7 @@ impl LockedSource {
                 branch: None,
                 tag: None,
                 rev: self.reference.clone(),
+                commit: self.resolved_reference.clone(),
                 subdirectory,
                 develop,
             },

@@ -12,6 +12,7 @@ use super::toml_text::{
     InlineTable, push_flag_line, push_key, push_string, push_text_line, push_texts,
 };
 use super::{FORMAT, LockedPackage, LockedSource, Lockfile, SourceKind, group_order};
+use crate::git_url::without_credentials;
 use crate::marker::Marker;
 use crate::name::{ExtraName, GroupName};
 use crate::path;
@@ -249,7 +250,7 @@ fn push_requirement(requirement: &Requirement, marker: &str, out: &mut String) {
             subdirectory,
             ..
         } => {
-            table.text("git", url);
+            table.text("git", &without_credentials(url));
             let given = |text: &&String| !text.is_empty();
             let references = [("branch", branch), ("tag", tag), ("rev", rev)];
             let first = (references.into_iter())

@@ -146,6 +146,7 @@ fn direct_origin(table: &Table, base: &Path) -> Result<Option<Origin>, Declarati
             branch: owned("branch"),
             tag: owned("tag"),
             rev: owned("rev"),
+            commit: None,
             subdirectory: owned("subdirectory"),
             develop,
         }));

@@ -2,6 +2,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Origin;
+use crate::git_url::without_credentials;
 use crate::path::resolve;
 
 impl Origin {
@@ -47,7 +48,8 @@ impl Origin {
 
     /// Is it the same place (poetry-core's `is_same_source_as`)?
     ///
-    /// Poetry: the name of an index does not count, and of two git references one may be short for the other.
+    /// Poetry: the name of an index does not count. Commits of a repository are compared if both are known; if not,
+    /// of two references one may be short for the other, even if they are names (`feature` and `feature-2`).
     #[must_use]
     pub fn is_same_as(&self, other: &Self) -> bool {
         match (self, other) {
@@ -65,24 +67,34 @@ impl Origin {
             (Self::Url { .. }, Self::Url { .. }) => self == other,
             (
                 Self::Git {
-                    url, subdirectory, ..
+                    url,
+                    subdirectory,
+                    commit,
+                    ..
                 },
                 Self::Git {
                     url: other_url,
                     subdirectory: other_subdirectory,
+                    commit: other_commit,
                     ..
                 },
             ) => {
-                let reference = self.git_reference().unwrap_or("HEAD");
-                let other_reference = other.git_reference().unwrap_or("HEAD");
-                url == other_url
+                without_credentials(url) == without_credentials(other_url)
                     && subdirectory == other_subdirectory
-                    && (reference.starts_with(other_reference)
-                        || other_reference.starts_with(reference))
+                    && match (commit, other_commit) {
+                        (Some(commit), Some(other_commit)) => commit == other_commit,
+                        _ => are_alike(self.git_reference(), other.git_reference()),
+                    }
             }
             _ => false,
         }
     }
+}
+
+/// Is one of two git references the beginning of the other?
+fn are_alike(one: Option<&str>, other: Option<&str>) -> bool {
+    let (one, other) = (one.unwrap_or("HEAD"), other.unwrap_or("HEAD"));
+    one.starts_with(other) || other.starts_with(one)
 }
 
 #[cfg(test)]
@@ -123,11 +135,29 @@ mod tests {
                 "a @ git+https://example.com/b.git@main",
                 false,
             ),
+            (
+                "a @ git+https://user:secret@example.com/a.git@main",
+                "a @ git+https://example.com/a.git@main",
+                true,
+            ),
             ("a @ file:///nowhere/a", "a @ /nowhere/a/", true),
             ("a @ file:///nowhere/a", "a @ file:///nowhere/a.zip", false),
         ] {
             assert_eq!(origin(a).is_same_as(&origin(b)), same, "{a} {b}");
             assert_eq!(origin(b).is_same_as(&origin(a)), same, "{b} {a}");
         }
+    }
+
+    #[test]
+    fn known_commits_count_more_than_references() {
+        let at = |reference: &str, found: &str| {
+            let mut origin = origin(&format!("a @ git+https://example.com/a.git@{reference}"));
+            if let Origin::Git { commit, .. } = &mut origin {
+                *commit = Some(found.to_owned());
+            }
+            origin
+        };
+        assert!(at("main", "01").is_same_as(&at("v1", "01")));
+        assert!(!at("main", "01").is_same_as(&at("main", "02")));
     }
 }

@@ -282,6 +282,7 @@ fn origin(url: &str, address: &Address<'_>, base: Option<&Path>) -> Result<Origi
             branch: None,
             tag: None,
             rev,
+            commit: None,
             subdirectory,
             develop: false,
         })

@@ -3,6 +3,7 @@ use std::path::Path;
 
 use super::{Origin, Requirement};
 use crate::constraint::Constraint;
+use crate::git_url::without_credentials;
 use crate::marker::{GenericConstraint, Marker};
 use crate::name::ExtraName;
 
@@ -87,6 +88,7 @@ impl Requirement {
                     Some(reference) => format!("@{reference}"),
                     None => String::new(),
                 };
+                let url = without_credentials(url);
                 place(&format!("git+{url}{reference}"), subdirectory)
             }
         }
