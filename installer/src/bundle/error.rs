@@ -3,12 +3,13 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use resolver::git::GitError;
 use resolver::lock::LockError;
 use resolver::name::PackageName;
 use resolver::project::graph::GraphError;
 
 use crate::build::BuildError;
-use crate::fetch::{GitError, SdistError};
+use crate::fetch::SdistError;
 use crate::install::InstallError;
 
 /// Why a bundle can't be made.

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use futures_util::{StreamExt, TryStreamExt};
 use resolver::cache::{Bucket, Cache};
+use resolver::git::History;
 use resolver::lock::{LockedPackage, SourceKind};
 
 use super::local::{Local, foreign_wheel};
 use super::{BundleError, Bundler, MissingFile, Reporter, Target};
 use crate::build::Kind;
-use crate::fetch::{Checkout, Fetcher, checkout, locked_files, project_folder, unpack_sdist};
+use crate::fetch::{Fetcher, check_out, locked_files, unpack_sdist};
 
 /// A wheel from elsewhere.
 pub(super) struct ThirdParty<'p> {
@@ -122,7 +123,10 @@ impl Bundler<'_> {
                 let key = format!("sdist {}", fetched.sha256);
                 self.built(package, target, &key, reporter, |into| {
                     let project = unpack_sdist(&path, &fetched.file, into)?;
-                    Ok(project_folder(&project, subdirectory(package)))
+                    Ok(match subdirectory(package) {
+                        Some(inside) => project.join(inside),
+                        None => project,
+                    })
                 })?
             });
         }
@@ -138,22 +142,19 @@ impl Bundler<'_> {
         target: &Target,
         reporter: &dyn Reporter,
     ) -> Result<ThirdParty<'p>, BundleError> {
-        let source = package.source.as_ref();
-        let url = source.map(|source| source.url.as_str()).unwrap_or_default();
-        let revision = source
-            .and_then(|source| {
-                source
-                    .resolved_reference
-                    .as_deref()
-                    .or(source.reference.as_deref())
-            })
-            .unwrap_or("HEAD");
-        let inside = subdirectory(package);
-        let key = format!("git {url} {revision} {}", inside.unwrap_or_default());
+        let source = (package.source.as_ref()).expect("a package from git says from where");
+        let reference = source.resolved_reference.as_ref();
+        let key = format!(
+            "git {} {} {}",
+            source.url,
+            reference
+                .or(source.reference.as_ref())
+                .map_or("HEAD", String::as_str),
+            subdirectory(package).unwrap_or_default()
+        );
         self.built(package, target, &key, reporter, |into| {
             let folder = into.join("checkout");
-            checkout(Checkout { url, revision }, &folder, self.index.cache())?;
-            Ok(project_folder(&folder, inside))
+            Ok(check_out(source, History::None, &folder, self.index)?)
         })
     }
 

@@ -24,8 +24,7 @@ use crate::install::InstallError;
 use crate::plan::resolve;
 
 pub(crate) use choose::{Ranked, locked_files};
-pub use git::GitError;
-pub(crate) use git::{Checkout, checkout, project_folder, without_credentials};
+pub(crate) use git::check_out;
 pub use sdist::SdistError;
 pub(crate) use sdist::unpack as unpack_sdist;
 

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::PoisonError;
 
 use resolver::cache::{Bucket, Cache};
+use resolver::git_url::without_credentials;
 use resolver::lock::{LockedPackage, SourceKind};
 use serde::{Deserialize, Serialize};
 
@@ -268,7 +269,7 @@ impl Run<'_> {
     fn archive_url(&self, package: &LockedPackage, fetched: &Fetched) -> Option<DirectUrl> {
         let source = package.source.as_ref()?;
         let url = match source.kind {
-            SourceKind::Url => crate::fetch::without_credentials(&source.url),
+            SourceKind::Url => without_credentials(&source.url).into_owned(),
             SourceKind::File => file_url(fetched.path.as_deref()?),
             _ => return None,
         };

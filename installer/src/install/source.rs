@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use resolver::cache::{Bucket, Cache};
+use resolver::git::History;
+use resolver::git_url::without_credentials;
 use resolver::lock::{LockedPackage, LockedSource, SourceKind};
 
 use super::job::check_identity;
 use super::{InstallError, Run, Step};
 use crate::build::Kind;
-use crate::fetch::{Checkout, checkout, project_folder, without_credentials};
+use crate::fetch::check_out;
 use crate::plan::resolve;
 use crate::wheel::{DirectUrl, Options, StoredWheel, file_url};
 
@@ -24,9 +26,8 @@ impl Run<'_> {
             SourceKind::Git => (self.checkout(step, source)?, git_url(source)),
             _ => {
                 let folder = resolve(&self.installer.folder, &source.url);
-                let project = project_folder(&folder, source.subdirectory.as_deref());
                 (
-                    self.build_tree(step, &project)?,
+                    self.build_tree(step, &folder)?,
                     directory_url(&folder, package.develop),
                 )
             }
@@ -58,8 +59,7 @@ impl Run<'_> {
         if folder.symlink_metadata().is_ok() {
             fs_err::remove_dir_all(&folder)?;
         }
-        self.check_out(step.package, source, &folder)?;
-        let project = project_folder(&folder, source.subdirectory.as_deref());
+        let project = self.check_out(step.package, source, History::All, &folder)?;
         Ok((
             self.build_tree(step, &project)?,
             directory_url(&folder, true),
@@ -83,11 +83,8 @@ impl Run<'_> {
         }
         let temporary = cache.temp_dir(Bucket::Git)?;
         let folder = temporary.path().join("checkout");
-        self.check_out(step.package, source, &folder)?;
-        let stored = self.build_tree(
-            step,
-            &project_folder(&folder, source.subdirectory.as_deref()),
-        )?;
+        let project = self.check_out(step.package, source, History::None, &folder)?;
+        let stored = self.build_tree(step, &project)?;
         if let (Some(key), Some(sha256)) = (key, stored.folder.file_name()) {
             cache.write(Bucket::Builds, &key, sha256.as_encoded_bytes())?;
         }
@@ -113,19 +110,12 @@ impl Run<'_> {
         &self,
         package: &LockedPackage,
         source: &LockedSource,
+        history: History,
         folder: &Path,
-    ) -> Result<(), InstallError> {
-        let revision = source
-            .resolved_reference
-            .as_deref()
-            .or(source.reference.as_deref());
-        let wanted = Checkout {
-            url: &source.url,
-            revision: revision.unwrap_or("HEAD"),
-        };
+    ) -> Result<PathBuf, InstallError> {
         let parent: PathBuf = folder.parent().map(Path::to_owned).unwrap_or_default();
         fs_err::create_dir_all(parent)?;
-        checkout(wanted, folder, self.installer.index.cache())
+        check_out(source, history, folder, self.installer.index)
             .map_err(|error| InstallError::failed(&package.pretty_name, error))
     }
 }
@@ -139,7 +129,7 @@ fn directory_url(folder: &Path, editable: bool) -> DirectUrl {
 
 fn git_url(source: &LockedSource) -> DirectUrl {
     DirectUrl::Git {
-        url: without_credentials(&source.url),
+        url: without_credentials(&source.url).into_owned(),
         requested_revision: source.reference.clone(),
         commit: source.resolved_reference.clone(),
         subdirectory: source.subdirectory.clone(),

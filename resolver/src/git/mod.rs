@@ -106,11 +106,7 @@ impl Repositories {
         url: &str,
         act: impl Fn(&Copy<'_>) -> Result<T, GitError>,
     ) -> Result<T, GitError> {
-        // Poetry: what it calls `file://None/…` was `file:///…` once.
-        let address = match url.strip_prefix("file://None/") {
-            Some(path) => format!("file:///{path}"),
-            None => url.to_owned(),
-        };
+        let address = address(url);
         let key = format!(
             "repositories/{}",
             Cache::digest(&[&without_credentials(&address)])
@@ -386,6 +382,22 @@ impl Copy<'_> {
             });
         }
         Ok(())
+    }
+}
+
+/// The address of a repository as messages may show it.
+#[must_use]
+pub fn shown_address(url: &str) -> String {
+    without_credentials(&address(url)).into_owned()
+}
+
+/// The address as git understands it.
+///
+/// Poetry: what its lock files call `file://None/…` was `file:///…` once.
+fn address(url: &str) -> String {
+    match url.strip_prefix("file://None/") {
+        Some(path) => format!("file:///{path}"),
+        None => url.to_owned(),
     }
 }
 

@@ -64,7 +64,7 @@ impl Reference {
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Head => f.write_str("commit that it shows by itself (HEAD)"),
+            Self::Head => f.write_str("`HEAD`"),
             Self::Branch(name) => write!(f, "branch `{name}`"),
             Self::Tag(name) => write!(f, "tag `{name}`"),
             Self::Revision(name) => write!(f, "revision `{name}`"),

@@ -26,6 +26,31 @@ pub fn read_library(folder: &Path) -> Result<Option<Project>, ProjectError> {
     }
 }
 
+/// Poetry: what a directory must have to count as a Python package.
+pub(crate) fn is_python_project(folder: &Path) -> bool {
+    ["pyproject.toml", "setup.py", "setup.cfg"]
+        .iter()
+        .any(|file| folder.join(file).exists())
+}
+
+/// Is the version of the project in `folder` written in its pyproject.toml, for whatever backend builds it? If not,
+/// the version may come from anywhere: from files, or from the tags of a repository.
+#[must_use]
+pub fn writes_its_version(folder: &Path) -> bool {
+    let text = fs_err::read_to_string(folder.join("pyproject.toml")).unwrap_or_default();
+    let Ok(document) = text.parse::<Table>() else {
+        return false;
+    };
+    if text_at(&document, &["project", "version"]).is_some() {
+        return true;
+    }
+    // Other backends may put another version in its place.
+    let backend = text_at(&document, &["build-system", "build-backend"]);
+    text_at(&document, &["tool", "poetry", "version"]).is_some()
+        && backend
+            .is_some_and(|name| matches!(name, "poetry.core.masonry.api" | "poetry.masonry.api"))
+}
+
 fn is_static(document: &Table) -> bool {
     if table_at(document, &["tool", "poetry"]).is_some() {
         return true;

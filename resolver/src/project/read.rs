@@ -7,6 +7,7 @@ use toml::{Table, Value};
 
 use super::declared::{Declared, entries};
 use super::groups::{self, Draft, Drafts};
+use super::library::is_python_project;
 use super::toml_path::{parse_toml, table_at, text_at, texts_at};
 use super::{BuildSystem, Project, ProjectError, sources, validate};
 use crate::constraint::Constraint;
@@ -407,11 +408,15 @@ impl Reader<'_> {
             return;
         };
         let place = crate::path::normalize(&base.join(path));
+        let name = &requirement.pretty_name;
+        let shown = place.display();
         if !place.exists() {
-            let name = &requirement.pretty_name;
-            let place = place.display();
             self.warnings
-                .push(format!("Path {place} for {name} does not exist"));
+                .push(format!("Path {shown} for {name} does not exist"));
+        } else if place.is_dir() && !is_python_project(&place) {
+            self.warnings.push(format!(
+                "Directory {shown} for {name} does not seem to be a Python package"
+            ));
         }
     }
 

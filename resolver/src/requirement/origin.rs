@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use super::Origin;
 use crate::git_url::without_credentials;
-use crate::path::resolve;
+use crate::path::{posix, resolve};
 
 impl Origin {
     /// Any index.
@@ -16,6 +16,25 @@ impl Origin {
     #[must_use]
     pub fn is_direct(&self) -> bool {
         !matches!(self, Self::Index { .. })
+    }
+
+    /// A folder of a git repository at a commit. `folder` is relative to the repository, and empty for its top.
+    #[must_use]
+    pub(crate) fn folder_of_repository(
+        url: &str,
+        commit: &str,
+        folder: &str,
+        develop: bool,
+    ) -> Self {
+        Self::Git {
+            url: url.to_owned(),
+            branch: None,
+            tag: None,
+            rev: Some(commit.to_owned()),
+            commit: Some(commit.to_owned()),
+            subdirectory: (!folder.is_empty()).then(|| posix(folder)),
+            develop,
+        }
     }
 
     /// What a git requirement wants checked out: branch, else tag, else revision.

@@ -1,15 +1,16 @@
 //! The packages of the old lock, as the solver prefers them.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pubgrub::VersionSet;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::dist::{Priority, Source};
-use crate::lock::{LockedPackage, Lockfile, SourceKind};
+use crate::git_url::without_credentials;
+use crate::lock::{LockedPackage, LockedSource, Lockfile, SourceKind};
 use crate::name::PackageName;
-use crate::path::resolve;
+use crate::path::{normalize, resolve};
 use crate::requirement::{Origin, Requirement};
 use crate::version::Version;
 
@@ -21,6 +22,9 @@ use super::world::origin_key;
 /// Ids of locked direct origins start here, so that they never meet those of origins that were read anew.
 const FIRST_LOCKED_ORIGIN: OriginId = 1 << 30;
 
+/// Origins of locked packages that something still requires by the words of the lock.
+pub(crate) type Kept = Arc<Mutex<FxHashSet<OriginId>>>;
+
 /// Locked packages by name, newest first.
 #[derive(Default)]
 pub(crate) struct Locked {
@@ -28,6 +32,7 @@ pub(crate) struct Locked {
     explicit: Vec<String>,
     /// Poetry: sources that the root's requirements name, which locked packages get back.
     named: FxHashMap<PackageName, String>,
+    kept: Kept,
 }
 
 impl Locked {
@@ -66,6 +71,10 @@ impl Locked {
         }
     }
 
+    pub(crate) fn kept(&self) -> Kept {
+        Arc::clone(&self.kept)
+    }
+
     pub(crate) fn packages(&self) -> impl Iterator<Item = &Arc<Package>> {
         self.by_name.values().flatten()
     }
@@ -99,20 +108,29 @@ impl Locked {
     }
 
     /// The locked package of just this path, URL or commit. Directories are always read anew.
+    ///
+    /// Poetry: a repository is not asked again for a reference that is locked, unless extras are wanted.
     pub(crate) fn same_direct(&self, requirement: &Requirement) -> Option<Arc<Package>> {
-        if !requirement.origin.is_direct() || matches!(requirement.origin, Origin::Directory { .. })
-        {
-            return None;
-        }
-        let key = origin_key(&requirement.origin);
-        self.by_name
+        let wanted = &requirement.origin;
+        let is_same: &dyn Fn(&Origin) -> bool = match wanted {
+            Origin::Index { .. } | Origin::Directory { .. } => return None,
+            Origin::Git { .. } if !requirement.extras.is_empty() => return None,
+            Origin::Git { .. } => &|origin| origin.is_same_as(wanted),
+            Origin::File { .. } | Origin::Url { .. } => {
+                &|origin| origin_key(origin) == origin_key(wanted)
+            }
+        };
+        let same = self
+            .by_name
             .get(&requirement.name)?
             .iter()
             .find(|package| {
                 let source = package.source.as_ref();
-                source.is_some_and(|source| origin_key(&source.to_origin(package.develop)) == key)
-            })
-            .cloned()
+                source.is_some_and(|source| is_same(&source.to_origin(package.develop)))
+            })?;
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.insert(same.origin);
+        Some(Arc::clone(same))
     }
 
     pub(crate) fn by_origin(&self, origin: OriginId) -> Option<Arc<Package>> {
@@ -150,12 +168,15 @@ fn as_package(locked: &LockedPackage, folder: &Path, id: OriginId) -> Package {
                 .to_string_lossy()
                 .into_owned();
         }
+        if source.kind == SourceKind::Git {
+            source.url = without_credentials(&source.url).into_owned();
+        }
     }
     let requirements: Vec<Shared> = locked
         .requirements
         .iter()
         .cloned()
-        .map(Shared::new)
+        .map(|requirement| Shared::new(in_repository(requirement, locked.source.as_ref())))
         .collect();
     let parse = |text: &String| Requirement::parse(text, None).ok().map(Shared::new);
     Package {
@@ -178,4 +199,22 @@ fn as_package(locked: &LockedPackage, folder: &Path, id: OriginId) -> Package {
         source,
         yanked: None,
     }
+}
+
+/// A path that Poetry has written down for a package from git starts in that package's folder.
+fn in_repository(mut requirement: Requirement, source: Option<&LockedSource>) -> Requirement {
+    let (Origin::Directory { path, develop, .. }, Some(source)) = (&requirement.origin, source)
+    else {
+        return requirement;
+    };
+    let (SourceKind::Git, Some(commit)) = (source.kind, &source.resolved_reference) else {
+        return requirement;
+    };
+    let own = Path::new(source.subdirectory.as_deref().unwrap_or_default());
+    let folder = normalize(&own.join(path));
+    if folder.is_relative() && !folder.starts_with("..") {
+        requirement.origin =
+            Origin::folder_of_repository(&source.url, commit, &folder.to_string_lossy(), *develop);
+    }
+    requirement
 }

@@ -18,6 +18,7 @@
 //! the order in which it was put together.
 
 mod answers;
+mod checkouts;
 mod complete;
 mod explain;
 mod graph;
@@ -37,6 +38,7 @@ use std::path::PathBuf;
 use pubgrub::PubGrubError;
 
 use crate::constraint::Constraint;
+use crate::git::Reference;
 use crate::index::Index;
 use crate::lock::Lockfile;
 use crate::marker::MarkerEnvironment;
@@ -46,6 +48,7 @@ use crate::resolution::Resolution;
 use crate::version::Version;
 
 use answers::{Answers, Halt, Task};
+use checkouts::Wanted;
 use complete::root_release;
 pub(crate) use graph::{Solution, Solved};
 use locked::Locked;
@@ -146,11 +149,33 @@ pub enum SolveError {
     /// The project requires itself.
     #[error("Package '{0}' is listed as a dependency of itself.")]
     SelfDependency(String),
-    /// Git requirements can't be locked yet.
-    #[error("the git dependency on {url} can't be locked yet")]
+    /// A directory without a Python project.
+    #[error("Directory {} for {name} does not seem to be a Python package", folder.display())]
+    NoProject {
+        /// The requirement's name as written.
+        name: String,
+        /// The directory.
+        folder: PathBuf,
+    },
+    /// A git requirement can't be read.
+    #[error("the git dependency `{name}` can't be read from `{url}` at {reference}")]
     Git {
-        /// The repository.
+        /// The requirement's name as written.
+        name: String,
+        /// The repository, without credentials.
         url: String,
+        /// What of it.
+        reference: Reference,
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A package from a git repository requires a file or folder that only a checkout has.
+    #[error("`{name}` is required from `{path}` by a git dependency, which can't be locked")]
+    LocalInGit {
+        /// The requirement's name as written.
+        name: String,
+        /// What it requires, as declared.
+        path: String,
     },
 }
 
@@ -181,7 +206,7 @@ pub fn resolve(
         .map(|lockfile| Locked::new(lockfile, &project.root, &project.all_sources()))
         .unwrap_or_default();
     locked.name_sources(&requirements);
-    let world = World::new(project, &locked, index, runtime, reporter);
+    let world = World::new(project, &locked, request, index, runtime, reporter);
     ask_ahead(&world, &locked, &requirements, request);
     let task = Task {
         title: project.title(),
@@ -220,9 +245,15 @@ fn ask_ahead(world: &World<'_>, locked: &Locked, requirements: &[Shared], reques
             world.want_release(&package.name, &package.version, place);
         }
     }
+    let mut checkouts = Vec::new();
     for requirement in requirements {
-        world.want(requirement.original());
+        let requirement = requirement.original();
+        world.want(requirement);
+        let is_locked = !request.use_latest.contains(&requirement.name)
+            && locked.same_direct(requirement).is_some();
+        checkouts.extend(Wanted::of(&requirement.origin).filter(|_| !is_locked));
     }
+    world.want_checkouts(checkouts);
 }
 
 /// Solves one run, and the runs it has to be split into. `changes` is what became of requirements before, and in

@@ -5,24 +5,30 @@
 //! [`super::priority`]) needs just these. When the solver needs an answer it waits for that one. What it decides
 //! never depends on which answers happened to arrive first.
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::runtime::Handle;
 
+use crate::cache::Bucket;
 use crate::constraint::Constraint;
 use crate::dist::{HashedFile, Priority, Source};
+use crate::git::{History, shown_address};
+use crate::git_url::without_credentials;
 use crate::index::{Index, IndexError, Page};
 use crate::lock::{LockedSource, SourceKind};
 use crate::marker::Marker;
 use crate::name::PackageName;
 use crate::path::resolve;
-use crate::project::{Project, read_library};
+use crate::project::{Project, ProjectError, is_python_project, read_library};
 use crate::requirement::{Origin, Requirement};
 use crate::version::Version;
 
 use super::SolveError;
+use super::checkouts::{Checkouts, Wanted};
+use super::locked::Kept;
 use super::node::{INDEX, OriginId, Releases};
 use super::package::{Package, read_requires};
 use super::shared::Shared;
@@ -175,6 +181,10 @@ pub(crate) struct World<'a> {
     wanted: Mutex<FxHashSet<(PackageName, Option<String>, String)>>,
     packages: Mutex<FxHashMap<(usize, PackageName, Version), Arc<Package>>>,
     direct: Mutex<Vec<(String, Arc<Package>)>>,
+    checkouts: Checkouts,
+    /// Packages from git that are locked and may stay as they are.
+    locked_commits: Vec<Arc<Package>>,
+    kept: Kept,
     /// Poetry: the pythons of a requirement and of its marker are derived in two ways, which differ on some markers.
     requirement_pythons: Mutex<FxHashMap<Marker, Constraint>>,
     marker_pythons: Mutex<FxHashMap<Marker, Constraint>>,
@@ -188,6 +198,7 @@ impl<'a> World<'a> {
     pub(crate) fn new(
         project: &Project,
         locked: &super::Locked,
+        request: &super::Request,
         index: &Index,
         runtime: &'a Handle,
         reporter: &'a dyn super::Reporter,
@@ -208,6 +219,14 @@ impl<'a> World<'a> {
             wanted: Mutex::default(),
             packages: Mutex::default(),
             direct: Mutex::default(),
+            kept: locked.kept(),
+            checkouts: Checkouts::new(index.cache(), index.settings().offline),
+            locked_commits: locked
+                .packages()
+                .filter(|package| !request.use_latest.contains(&package.name))
+                .filter(|package| commit_of(package).is_some())
+                .cloned()
+                .collect(),
             requirement_pythons: Mutex::default(),
             marker_pythons: Mutex::default(),
             locked_files: locked
@@ -274,6 +293,11 @@ impl<'a> World<'a> {
                     .await,
             );
         }));
+    }
+
+    /// Fetches repositories, without waiting.
+    pub(crate) fn want_checkouts(&self, wanted: Vec<Wanted>) {
+        self.checkouts.prepare(wanted);
     }
 
     /// The candidates for a requirement's name and source within a set of releases, best first.
@@ -378,7 +402,7 @@ impl<'a> World<'a> {
         self.shared.source(name)
     }
 
-    /// The package behind a direct requirement (path, file, URL), and its origin's id.
+    /// The package behind a direct requirement (path, file, URL, git), with its origin's id.
     pub(crate) fn direct(&self, requirement: &Requirement) -> Result<Arc<Package>, SolveError> {
         let key = origin_key(&requirement.origin);
         {
@@ -395,7 +419,18 @@ impl<'a> World<'a> {
             });
         }
         let mut direct = lock(&self.direct);
-        package.origin = OriginId::try_from(direct.len() + 1).unwrap_or(OriginId::MAX);
+        // One commit is one origin, however it was named, and whether it was read now or when it was locked.
+        let is_same =
+            |known: &&Arc<Package>| known.name == package.name && is_same_commit(known, &package);
+        let read = direct.iter().map(|(_, package)| package).find(is_same);
+        let locked = self.locked_commits.iter().find(is_same);
+        let same_words = |locked: &&Arc<Package>| locked.source == package.source;
+        if let Some(same) = read.or(locked.filter(same_words)).cloned() {
+            direct.push((key, Arc::clone(&same)));
+            return Ok(same);
+        }
+        let new_id = OriginId::try_from(direct.len() + 1).unwrap_or(OriginId::MAX);
+        package.origin = locked.map_or(new_id, |locked| locked.origin);
         let package = Arc::new(package);
         direct.push((key, Arc::clone(&package)));
         Ok(package)
@@ -421,11 +456,14 @@ impl<'a> World<'a> {
                 develop,
             } => {
                 let folder = resolve(&base.join(path));
+                self.refuse_checkout(requirement, &folder, path)?;
+                let name = requirement.pretty_name.clone();
                 if !folder.is_dir() {
-                    return Err(SolveError::MissingPath {
-                        name: requirement.pretty_name.clone(),
-                        path: folder,
-                    });
+                    let path = folder;
+                    return Err(SolveError::MissingPath { name, path });
+                }
+                if !is_python_project(&folder) {
+                    return Err(SolveError::NoProject { name, folder });
                 }
                 let mut package = self.read_directory(&folder)?;
                 package.develop = *develop;
@@ -437,6 +475,7 @@ impl<'a> World<'a> {
                 subdirectory,
             } => {
                 let file = resolve(&base.join(path));
+                self.refuse_checkout(requirement, &file, path)?;
                 if !file.is_file() {
                     return Err(SolveError::MissingPath {
                         name: requirement.pretty_name.clone(),
@@ -457,9 +496,95 @@ impl<'a> World<'a> {
                         .block_on(self.shared.index.download(url, name, &[], &|_| ()))?;
                 self.read_archive(&file, SourceKind::Url, url.clone(), subdirectory)
             }
-            Origin::Git { url, .. } => Err(SolveError::Git { url: url.clone() }),
+            Origin::Git {
+                url,
+                subdirectory,
+                develop,
+                ..
+            } => {
+                let wanted = Wanted::of(&requirement.origin).expect("this is a git requirement");
+                let inside = subdirectory.as_deref().unwrap_or_default();
+                let (mut package, commit) =
+                    self.read_git(&wanted, inside)
+                        .map_err(|source| SolveError::Git {
+                            name: requirement.pretty_name.clone(),
+                            url: shown_address(url),
+                            reference: wanted.reference.clone(),
+                            source,
+                        })?;
+                package.develop = *develop;
+                package.source = Some(LockedSource {
+                    kind: SourceKind::Git,
+                    url: without_credentials(url).into_owned(),
+                    reference: Some(
+                        requirement
+                            .origin
+                            .git_reference()
+                            .unwrap_or("HEAD")
+                            .to_owned(),
+                    ),
+                    resolved_reference: Some(commit),
+                    subdirectory: subdirectory.clone(),
+                });
+                Ok(package)
+            }
             Origin::Index { .. } => unreachable!("an index requirement is not direct"),
         }
+    }
+
+    /// A checkout is gone when the resolution ends, so that nothing in it can be locked by its path.
+    fn refuse_checkout(
+        &self,
+        requirement: &Requirement,
+        path: &Path,
+        declared: &str,
+    ) -> Result<(), SolveError> {
+        let checkouts = resolve(&self.shared.index.cache().bucket(Bucket::Git));
+        if path.starts_with(checkouts) {
+            return Err(SolveError::LocalInGit {
+                name: requirement.pretty_name.clone(),
+                path: declared.to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    /// The package in a folder of a repository, and the commit. As in [`World::read_directory`], a readable project
+    /// tells all; any other may need the repository's history to know its version.
+    fn read_git(
+        &self,
+        wanted: &Wanted,
+        subdirectory: &str,
+    ) -> Result<(Package, String), Box<dyn Error + Send + Sync>> {
+        let checkout = self.checkouts.get(wanted, History::None)?;
+        let commit = checkout.commit.clone();
+        let root = checkout.folder();
+        let folder = root.join(subdirectory);
+        if !folder.is_dir() {
+            return Err(format!("it has no folder `{subdirectory}`").into());
+        }
+        if let Some(project) = read_library(&folder).map_err(|error| below(&root, error))? {
+            let in_git = |requirement| in_repository(requirement, &root, &wanted.url, &commit);
+            return Ok((self.read_project(&project, &folder, in_git)?, commit));
+        }
+        if !is_python_project(&folder) {
+            let place = match subdirectory {
+                "" => "it".to_owned(),
+                inside => format!("its folder `{inside}`"),
+            };
+            return Err(format!("{place} has no Python project").into());
+        }
+        let whole = self.checkouts.get(wanted, History::All)?;
+        let folder = whole.folder().join(subdirectory);
+        let metadata = self
+            .runtime
+            .block_on(self.shared.index.directory_metadata(&folder))
+            .map_err(|error| match error {
+                IndexError::Build { reason, .. } => reason.into(),
+                other => Box::<dyn Error + Send + Sync>::from(other),
+            })?;
+        let package = self.described(&metadata, SourceKind::Git, wanted.url.clone())?;
+        Ok((package, commit))
     }
 
     fn read_archive(
@@ -499,15 +624,25 @@ impl<'a> World<'a> {
                 .block_on(self.shared.index.directory_metadata(folder))?;
             return self.described(&metadata, SourceKind::Directory, url);
         };
+        self.read_project(&project, folder, |requirement| requirement)
+    }
+
+    /// The package that a project in a folder is. `place` tells where its requirements lead from there.
+    fn read_project(
+        &self,
+        project: &Project,
+        folder: &Path,
+        place: impl Fn(Requirement) -> Requirement,
+    ) -> Result<Package, SolveError> {
         let text = project.version.clone().unwrap_or_default();
         let version: Version = text.parse().map_err(|_| SolveError::BadVersion {
             folder: folder.to_owned(),
             version: text.clone(),
         })?;
         let requirements: Vec<Shared> = self
-            .library_requirements(&project)
+            .library_requirements(project)
             .into_iter()
-            .map(Shared::new)
+            .map(|requirement| Shared::new(place(requirement)))
             .collect();
         let extras = project
             .extra_requirements
@@ -515,7 +650,9 @@ impl<'a> World<'a> {
             .map(|(extra, all)| {
                 (
                     extra.clone(),
-                    all.iter().cloned().map(Shared::new).collect(),
+                    (all.iter().cloned())
+                        .map(|requirement| Shared::new(place(requirement)))
+                        .collect(),
                 )
             })
             .collect();
@@ -537,7 +674,7 @@ impl<'a> World<'a> {
             develop: false,
             source: Some(LockedSource {
                 kind: SourceKind::Directory,
-                url,
+                url: folder.to_string_lossy().into_owned(),
                 reference: None,
                 resolved_reference: None,
                 subdirectory: None,
@@ -609,8 +746,13 @@ impl<'a> World<'a> {
         })
     }
 
-    /// The direct package with this origin, if it was read.
+    /// The direct package with this origin, if it was read. If it is locked under another reference that is still in
+    /// use, that one counts.
     pub(crate) fn direct_by_origin(&self, origin: OriginId) -> Option<Arc<Package>> {
+        let locked = self.locked_commits.iter().find(|p| p.origin == origin);
+        if let Some(locked) = locked.filter(|_| lock(&self.kept).contains(&origin)) {
+            return Some(Arc::clone(locked));
+        }
         lock(&self.direct)
             .iter()
             .map(|(_, package)| package)
@@ -666,16 +808,63 @@ pub(crate) fn origin_key(origin: &Origin) -> String {
         }
         Origin::Url { url, subdirectory } => format!("url {url} {subdirectory:?}"),
         Origin::Git {
-            url,
-            branch,
-            tag,
-            rev,
-            subdirectory,
-            ..
+            url, subdirectory, ..
         } => {
-            format!("git {url} {branch:?} {tag:?} {rev:?} {subdirectory:?}")
+            let url = without_credentials(url);
+            let reference = origin.git_reference().unwrap_or("HEAD");
+            format!("git {url} {reference} {subdirectory:?}")
         }
     }
+}
+
+/// The repository, folder and commit of a package from git.
+fn commit_of(package: &Package) -> Option<(&str, Option<&str>, &str)> {
+    let source = package.source.as_ref()?;
+    let commit = source.resolved_reference.as_deref()?;
+    (source.kind == SourceKind::Git).then_some((
+        &source.url,
+        source.subdirectory.as_deref(),
+        commit,
+    ))
+}
+
+fn is_same_commit(one: &Package, other: &Package) -> bool {
+    commit_of(one).is_some_and(|commit| commit_of(other) == Some(commit))
+}
+
+/// What a path in a repository means to others: a folder of that repository, at the same commit.
+///
+/// Poetry locks its own checkout's path, which no other machine has.
+fn in_repository(
+    mut requirement: Requirement,
+    root: &Path,
+    url: &str,
+    commit: &str,
+) -> Requirement {
+    let Origin::Directory {
+        path,
+        base,
+        develop,
+    } = &requirement.origin
+    else {
+        return requirement;
+    };
+    let folder = resolve(&base.join(path));
+    if let Ok(inside) = folder.strip_prefix(root) {
+        requirement.origin =
+            Origin::folder_of_repository(url, commit, &inside.to_string_lossy(), *develop);
+    }
+    requirement
+}
+
+/// An error about a project in a checkout, without the path that the checkout has for now.
+fn below(root: &Path, mut error: ProjectError) -> ProjectError {
+    if let ProjectError::Toml { path, .. } | ProjectError::Invalid { path, .. } = &mut error
+        && let Ok(inside) = path.strip_prefix(root)
+    {
+        *path = inside.to_owned();
+    }
+    error
 }
 
 /// What `find` finds for a marker, found once.
