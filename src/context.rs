@@ -11,10 +11,12 @@ use installer::environment::Environment;
 use resolver::cache::Cache;
 use resolver::constraint::Constraint;
 use resolver::dist::Source;
+use resolver::git_url;
 use resolver::index::{Builder, Index, IndexSettings};
 use resolver::lock::{Lockfile, SourceKind};
 use resolver::metadata::Metadata;
 use resolver::project::Project;
+use resolver::requirement::Origin;
 use resolver::solver::{self, Reporter, Request};
 use tokio::runtime::Runtime;
 
@@ -309,7 +311,8 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// Credentials by address. A source of the project finds its own by name.
+    /// Credentials by address. A source of the project finds its own by name; those in the URL of a git repository
+    /// do not get into the lock file, so that whoever installs from there needs them here.
     fn credentials(&self, settings: &Settings) -> Result<Vec<(String, String, String)>, Failure> {
         let sources = self.project()?.sources.iter();
         let sources = sources.filter_map(|source| Some((&source.name, source.url.as_ref()?)));
@@ -319,7 +322,18 @@ impl<'a> Context<'a> {
                 let (user, password) = settings.credentials.get(&variable_part(name))?;
                 Some((url.clone(), user.clone(), password.clone()))
             });
-        Ok(named.collect())
+        let of_git = self.project()?.requirements().filter_map(|requirement| {
+            let Origin::Git { url, .. } = &requirement.origin else {
+                return None;
+            };
+            let (user, password) = git_url::credentials(url)?;
+            Some((
+                git_url::without_credentials(url).into_owned(),
+                user,
+                password,
+            ))
+        });
+        Ok(named.chain(of_git).collect())
     }
 
     /// Resolves the project, with words. What is locked keeps its version, but for directories: their

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
 /// An address in its parts.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct GitUrl {
@@ -49,6 +51,30 @@ pub fn without_credentials(url: &str) -> Cow<'_, str> {
             Cow::Owned(format!("{scheme}://{}", &rest[user.len() + 1..]))
         }
         _ => Cow::Borrowed(url),
+    }
+}
+
+/// User and password in a URL, if it has both.
+#[must_use]
+pub fn credentials(url: &str) -> Option<(String, String)> {
+    let (_, rest) = url.split_once("://")?;
+    let host = rest.split(['/', '?', '#']).next()?;
+    let (user, password) = host.rsplit_once('@')?.0.split_once(':')?;
+    let decoded = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    Some((decoded(user), decoded(password)))
+}
+
+/// The URL with a user and a password; as it is if it has a user or can't have one.
+#[must_use]
+pub(crate) fn with_credentials(url: &str, user: &str, password: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme @ ("http" | "https"), rest))
+            if !rest.split('/').next().unwrap_or_default().contains('@') =>
+        {
+            let encoded = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
+            format!("{scheme}://{}:{}@{rest}", encoded(user), encoded(password))
+        }
+        _ => url.to_owned(),
     }
 }
 
@@ -229,7 +255,23 @@ fn subdirectory_of(fragment: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::without_credentials;
+    use super::{credentials, with_credentials, without_credentials};
+
+    #[test]
+    fn credentials_go_in_and_out() {
+        let bare = "https://e.org:8080/a.git";
+        let full = with_credentials(bare, "me@work", "s/e:c");
+        assert_eq!(full, "https://me%40work:s%2Fe%3Ac@e.org:8080/a.git");
+        assert_eq!(
+            credentials(&full),
+            Some(("me@work".to_owned(), "s/e:c".to_owned()))
+        );
+        assert_eq!(without_credentials(&full), bare);
+        assert_eq!(credentials("https://me@e.org/a:b@c"), None);
+        for url in ["ssh://git@e.org/a.git", "file:///a", "https://me@e.org/a"] {
+            assert_eq!(with_credentials(url, "u", "p"), url);
+        }
+    }
 
     #[test]
     fn passwords_are_not_shown() {

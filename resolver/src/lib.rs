@@ -33,7 +33,7 @@
 //! | [`constraint`], [`marker`] | Poetry's algebra of versions and of environment markers, and its printed forms |
 //! | [`requirement`], [`git_url`], [`dist`], [`metadata`] | requirement lines, file names and hashes, core metadata |
 //! | [`project`] and [`lock`] | the two files that people see |
-//! | [`cache`], [`index`] | what is kept on disk, what is asked of others |
+//! | [`cache`], [`git`], [`index`] | what is kept on disk, what is asked of others |
 //! | [`solver`] | which packages, which versions, for whom, when |
 //!
 //! A lock file is compared with Poetry's byte by byte, so wherever the text of a marker or the order of a list

@@ -194,28 +194,6 @@ fn an_index_that_is_down() {
     fx.assert_unchanged(&before);
 }
 
-#[test]
-fn a_git_dependency_is_refused_with_a_word() {
-    let fx = service();
-    let manifest = "https://example.invalid/lib.git";
-    fx.edit(
-        "pyproject.toml",
-        "web (>=1.0,<2.0)",
-        &format!("lib @ git+{manifest}@main"),
-    );
-    let before = fx.snapshot_tree();
-    insta::assert_snapshot!(fx.mpoetry(["lock"]), @"
-    exit: 1
-    ----- stdout -----
-    Updating dependencies
-    Resolving dependencies...
-    ----- stderr -----
-
-    the git dependency on https://example.invalid/lib.git can't be locked yet
-    ");
-    fx.assert_unchanged(&before);
-}
-
 /// Credentials come from Poetry's variables; they appear nowhere.
 #[test]
 fn a_private_source_wants_a_login() {

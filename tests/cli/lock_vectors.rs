@@ -11,11 +11,9 @@ use data_encoding::HEXLOWER;
 use serde::Deserialize;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
-use crate::support::{File, Fixture, MetadataFile, PYPI, gzipped_tar, normalise, zip_of};
-
-/// The case that a package index cannot replay: git dependencies cannot be locked yet, and its commits cannot be made
-/// again, since their author is not recorded.
-const NOT_HERE: &str = "git-deps";
+use crate::support::{
+    File, Fixture, MetadataFile, PYPI, Repository, gzipped_tar, normalise, zip_of,
+};
 
 /// Cases in which we are not like Poetry, and why. One that becomes like it must leave this list.
 const DIFFERENT: [(&str, &str); 3] = [
@@ -39,6 +37,24 @@ struct Case {
     #[serde(default)]
     error: bool,
     rewritten: Option<bool>,
+    #[serde(default)]
+    git: BTreeMap<String, History>,
+}
+
+/// A repository that the manifest names.
+#[derive(Deserialize)]
+struct History {
+    /// Where it lay when Poetry locked.
+    at: String,
+    commits: Vec<String>,
+    steps: Vec<Commit>,
+}
+
+#[derive(Deserialize)]
+struct Commit {
+    branch: Option<String>,
+    files: BTreeMap<String, String>,
+    tag: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -77,7 +93,6 @@ fn locks_are_those_of_poetry() {
         .collect();
     cases.sort();
     assert!(cases.len() > 50, "{} cases", cases.len());
-    cases.retain(|path| !path.ends_with(NOT_HERE));
     let is_different = |path: &Path| DIFFERENT.iter().any(|(name, _)| path.ends_with(name));
     let (mut wrong, mut right) = (Vec::new(), Vec::new());
     for path in &cases {
@@ -122,6 +137,7 @@ impl Replay {
         };
         replay.serve_index();
         replay.serve_direct_archives();
+        replay.make_repositories();
         replay
     }
 
@@ -263,6 +279,37 @@ impl Replay {
                 .serve(&format!("/files.example/pkgs/{name}"), bytes);
             self.redirect("https://");
         }
+    }
+
+    /// Makes the repositories again. Who committed is not recorded, so that the commits have other names now.
+    fn make_repositories(&mut self) {
+        let mut moved = Vec::new();
+        for (name, history) in &self.case.git {
+            let repository = Repository::new(self.fx.top().join("git").join(name));
+            moved.push((
+                repository.folder().display().to_string(),
+                history.at.clone(),
+            ));
+            for (step, recorded) in history.steps.iter().zip(&history.commits) {
+                if let Some(branch) = &step.branch {
+                    repository.branch(branch);
+                }
+                for (path, text) in &step.files {
+                    repository.write(path, text);
+                }
+                moved.push((repository.commit(recorded), recorded.clone()));
+                if let Some(tag) = &step.tag {
+                    repository.git(&["tag", tag]);
+                }
+            }
+        }
+        let mut manifest = self.fx.read("project/pyproject.toml");
+        for (here, recorded) in &moved {
+            manifest = manifest.replace(recorded, here);
+            self.other_hash = true;
+        }
+        self.fx.write("project/pyproject.toml", manifest);
+        self.back.extend(moved);
     }
 
     /// Sends what the manifest addresses to the local index.

@@ -3,6 +3,7 @@
 mod bundle;
 mod env;
 mod errors;
+mod git;
 mod install;
 mod lock;
 mod lock_vectors;

@@ -3,6 +3,7 @@
 mod archive;
 mod container;
 mod fixture;
+mod git;
 mod index;
 mod mirror;
 mod python;
@@ -15,6 +16,7 @@ mod wheel;
 pub(crate) use archive::{Member, zip_of};
 pub(crate) use container::Container;
 pub(crate) use fixture::{Fixture, Outcome};
+pub(crate) use git::Repository;
 pub(crate) use index::{Fault, File, MetadataFile, PYPI, normalise};
 pub(crate) use mirror::publish_stand_ins;
 pub(crate) use python::python;

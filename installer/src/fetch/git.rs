@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use resolver::git::{GitError, History, Reference, Repositories};
+use resolver::git::{GitError, History, Reference};
 use resolver::index::Index;
 use resolver::lock::LockedSource;
 use resolver::project::writes_its_version;
@@ -19,7 +19,7 @@ pub(crate) fn check_out(
     target: &Path,
     index: &Index,
 ) -> Result<PathBuf, GitError> {
-    let repositories = Repositories::new(index.cache().clone(), index.settings().offline);
+    let repositories = index.repositories();
     let url = &source.url;
     let commit = repositories.commit(url, &locked_reference(source))?;
     let project = match &source.subdirectory {

@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 
 use crate::cache::{Bucket, Cache};
-use crate::git_url::without_credentials;
+use crate::git_url::{with_credentials, without_credentials};
 
 use command::{Git, Place};
 use reference::Listing;
@@ -45,10 +45,12 @@ pub enum History {
 }
 
 /// All git repositories, as far as they were fetched. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Repositories {
     cache: Cache,
     offline: bool,
+    /// URL, user, password.
+    credentials: Vec<(String, String, String)>,
 }
 
 /// Marks a copy that has the whole history of something, from which therefore nothing must be cut off any more.
@@ -66,7 +68,19 @@ impl Repositories {
     /// Repositories that are kept in `cache`. If `offline`, nothing is fetched.
     #[must_use]
     pub fn new(cache: Cache, offline: bool) -> Self {
-        Self { cache, offline }
+        Self {
+            cache,
+            offline,
+            credentials: Vec::new(),
+        }
+    }
+
+    /// The same, with (URL prefix, user, password) for repositories whose URLs don't bring their own. Where these
+    /// don't say anything, the user's git has to know.
+    #[must_use]
+    pub fn with_credentials(mut self, credentials: &[(String, String, String)]) -> Self {
+        credentials.clone_into(&mut self.credentials);
+        self
     }
 
     /// The commit that a reference means in the repository at `url` now, in 40 hex digits; it is in the cache
@@ -100,13 +114,25 @@ impl Repositories {
         })
     }
 
+    fn with_login(&self, address: String) -> String {
+        let lies_below = |prefix: &str| {
+            let rest = address.strip_prefix(prefix.trim_end_matches('/'));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let logins = self.credentials.iter().filter(|(url, ..)| lies_below(url));
+        match logins.max_by_key(|(url, ..)| url.trim_end_matches('/').len()) {
+            Some((_, user, password)) => with_credentials(&address, user, password),
+            None => address,
+        }
+    }
+
     /// Does something with the copy of a repository, and once more with a new copy if the first one fails.
     fn with_copy<T>(
         &self,
         url: &str,
         act: impl Fn(&Copy<'_>) -> Result<T, GitError>,
     ) -> Result<T, GitError> {
-        let address = address(url);
+        let address = self.with_login(address(url));
         let key = format!(
             "repositories/{}",
             Cache::digest(&[&without_credentials(&address)])

@@ -45,6 +45,7 @@ pub use recording::Recording;
 
 use crate::cache::Cache;
 use crate::dist::{Hash, HashedFile, Source};
+use crate::git::Repositories;
 use crate::metadata::Metadata;
 use crate::name::PackageName;
 use crate::version::Version;
@@ -226,6 +227,14 @@ impl Index {
     #[must_use]
     pub fn settings(&self) -> &IndexSettings {
         &self.inner.settings
+    }
+
+    /// The git repositories in its cache, with its settings.
+    #[must_use]
+    pub fn repositories(&self) -> Repositories {
+        let settings = self.settings();
+        Repositories::new(self.cache().clone(), settings.offline)
+            .with_credentials(&settings.credentials)
     }
 
     /// The page of a project; `None` if the source does not have it (404).

@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 
 use crate::cache::{Bucket, Cache};
 use crate::git::{GitError, History, Reference, Repositories};
+use crate::index::Index;
 use crate::requirement::Origin;
 
 /// How many repositories are fetched at the same time. More and ssh servers begin to refuse connections.
@@ -74,10 +75,10 @@ pub(crate) struct Checkouts {
 }
 
 impl Checkouts {
-    pub(crate) fn new(cache: &Cache, offline: bool) -> Self {
+    pub(crate) fn new(index: &Index) -> Self {
         Self {
-            repositories: Repositories::new(cache.clone(), offline),
-            cache: cache.clone(),
+            repositories: index.repositories(),
+            cache: index.cache().clone(),
             cells: Arc::default(),
         }
     }

@@ -220,7 +220,7 @@ impl<'a> World<'a> {
             packages: Mutex::default(),
             direct: Mutex::default(),
             kept: locked.kept(),
-            checkouts: Checkouts::new(index.cache(), index.settings().offline),
+            checkouts: Checkouts::new(index),
             locked_commits: locked
                 .packages()
                 .filter(|package| !request.use_latest.contains(&package.name))
