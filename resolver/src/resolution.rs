@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::git_url::without_credentials;
 use crate::lock::{
     LOCK_VERSION, LockMetadata, LockedPackage, LockedSource, Lockfile, POETRY_VERSION, SourceKind,
 };
@@ -68,7 +69,7 @@ fn lock_package(solved: Solved, changes: &Changes, root: &Path) -> LockedPackage
             .map(|(extra, requirements)| {
                 let mut texts: Vec<String> = requirements
                     .iter()
-                    .map(|r| changes.of(r).to_pep508(false))
+                    .map(|r| without_credentials(&changes.of(r).to_pep508(false)).into_owned())
                     .collect();
                 texts.sort();
                 (extra.clone(), texts)

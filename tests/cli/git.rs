@@ -347,6 +347,10 @@ fn what_is_wrong_is_told() {
     the git dependency `lib` can't be read from `file://[temp]/lib` at `HEAD`
       caused by: its folder `docs` has no Python project
     ");
+    let outside = fails(&format!(
+        "lib = {{git = \"{url}\", subdirectory = \"../..\"}}"
+    ));
+    assert!(outside.contains("it has no folder `../..`"), "{outside}");
     // Poetry's words.
     insta::assert_snapshot!(fails(&format!("other = {{git = \"{url}\"}}")), @"
 

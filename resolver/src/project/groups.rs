@@ -5,6 +5,7 @@ use indexmap::IndexMap;
 
 use super::declared::Declared;
 use super::{Group, ProjectError};
+use crate::git_url::without_credentials;
 use crate::marker::Marker;
 use crate::name::{ExtraName, GroupName};
 use crate::requirement::{Origin, Requirement};
@@ -226,11 +227,12 @@ fn describe(requirement: &Requirement) -> String {
         ..requirement.clone()
     };
     let text = bare.to_pep508(false);
-    match text.split_once('@') {
+    let shown = without_credentials(&text);
+    match shown.split_once('@') {
         Some((name, address)) if bare.origin.is_direct() => {
             let constraint = &bare.pretty_constraint;
             format!("{} ({constraint}) @ {}", name.trim(), address.trim())
         }
-        _ => text,
+        _ => shown.to_string(),
     }
 }

@@ -88,18 +88,18 @@ impl Requirement {
                     Some(reference) => format!("@{reference}"),
                     None => String::new(),
                 };
-                let url = without_credentials(url);
                 place(&format!("git+{url}{reference}"), subdirectory)
             }
         }
     }
 
     /// What Poetry prints in messages: like [`Self::base_pep508`], but with the constraint of what is not
-    /// from an index.
+    /// from an index, and without passwords.
     #[must_use]
     pub fn describe(&self) -> String {
         let text = self.base_pep508();
-        match text.split_once('@') {
+        let shown = without_credentials(&text);
+        match shown.split_once('@') {
             Some((name, address)) if self.origin.is_direct() => {
                 format!(
                     "{} ({}) @ {}",
@@ -108,7 +108,7 @@ impl Requirement {
                     address.trim()
                 )
             }
-            _ => text,
+            _ => shown.to_string(),
         }
     }
 

@@ -11,6 +11,7 @@ use indexmap::IndexMap;
 use itertools::Itertools;
 
 use crate::constraint::Constraint;
+use crate::git_url::without_credentials;
 use crate::marker::Marker;
 use crate::name::{ExtraName, PackageName};
 use crate::requirement::{Origin, Requirement};
@@ -276,9 +277,10 @@ impl Overlaps<'_> {
     }
 
     fn incompatible(&self, requirements: &[&Requirement]) -> SolveError {
+        let shown = |r: &&Requirement| without_credentials(&r.to_pep508(true)).into_owned();
         SolveError::Incompatible {
             package: self.package.to_owned(),
-            requirements: requirements.iter().map(|r| r.to_pep508(true)).collect(),
+            requirements: requirements.iter().map(shown).collect(),
         }
     }
 

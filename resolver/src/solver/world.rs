@@ -559,8 +559,8 @@ impl<'a> World<'a> {
         let checkout = self.checkouts.get(wanted, History::None)?;
         let commit = checkout.commit.clone();
         let root = checkout.folder();
-        let folder = root.join(subdirectory);
-        if !folder.is_dir() {
+        let folder = resolve(&root.join(subdirectory));
+        if !folder.is_dir() || !folder.starts_with(&root) {
             return Err(format!("it has no folder `{subdirectory}`").into());
         }
         if let Some(project) = read_library(&folder).map_err(|error| below(&root, error))? {
