@@ -419,6 +419,10 @@ impl<'a> World<'a> {
             });
         }
         let mut direct = lock(&self.direct);
+        // Another run may have been faster; one place is one origin.
+        if let Some((_, package)) = direct.iter().find(|(known, _)| *known == key) {
+            return Ok(Arc::clone(package));
+        }
         // One commit is one origin, however it was named, and whether it was read now or when it was locked.
         let is_same =
             |known: &&Arc<Package>| known.name == package.name && is_same_commit(known, &package);
