@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
 use installer::build::BuildFrontend;
 use installer::environment::Environment;
@@ -13,7 +14,7 @@ use resolver::constraint::Constraint;
 use resolver::dist::Source;
 use resolver::git_url;
 use resolver::index::{Builder, Index, IndexSettings};
-use resolver::lock::{Lockfile, SourceKind};
+use resolver::lock::Lockfile;
 use resolver::metadata::Metadata;
 use resolver::project::Project;
 use resolver::requirement::Origin;
@@ -24,7 +25,7 @@ use crate::cli::Globals;
 use crate::console::Console;
 use crate::environment::{self, Environments};
 use crate::failure::Failure;
-use crate::progress::Resolving;
+use crate::progress::{Notes, Resolving};
 use crate::settings::{Places, Settings, SettingsError, variable_part};
 use crate::variables::Variables;
 
@@ -37,9 +38,11 @@ const CONNECTIONS: usize = 50;
 pub(crate) struct Context<'a> {
     /// Where words go.
     pub(crate) console: &'a Console,
+    /// When this run began to read.
+    pub(crate) began: SystemTime,
     /// Where the search for the project begins.
     start: PathBuf,
-    no_cache: bool,
+    pub(crate) no_cache: bool,
     variables: Variables,
     root: OnceCell<PathBuf>,
     manifest: OnceCell<toml::Table>,
@@ -86,6 +89,7 @@ impl<'a> Context<'a> {
     fn begin(console: &'a Console, start: PathBuf, no_cache: bool, variables: Variables) -> Self {
         Self {
             console,
+            began: SystemTime::now(),
             start,
             no_cache,
             variables,
@@ -174,11 +178,7 @@ impl<'a> Context<'a> {
         let Ok(settings) = self.settings() else {
             return;
         };
-        for key in &settings.unheeded {
-            self.console.warning(format_args!(
-                "Warning: the setting {key} is not supported by mpoetry yet and has no effect."
-            ));
-        }
+        tell_unheeded(self.console, settings);
     }
 
     /// Our cache.
@@ -346,8 +346,25 @@ impl<'a> Context<'a> {
         project: &Project,
         previous: Option<&Lockfile>,
     ) -> Result<Lockfile, Failure> {
+        let request = previous.map(Request::refresh).unwrap_or_default();
+        let (lockfile, _) = self.resolve_noting(project, previous, &request)?;
+        Ok(lockfile)
+    }
+
+    /// Resolves the project as `request` says, with words. Also tells what the answer depends on.
+    ///
+    /// # Errors
+    /// As [`Context::resolve`].
+    pub(crate) fn resolve_noting(
+        &self,
+        project: &Project,
+        previous: Option<&Lockfile>,
+        request: &Request,
+    ) -> Result<(Lockfile, Notes), Failure> {
         self.tell_unheeded_settings();
-        self.resolve_with(project, previous, &Resolving::start(self.console))
+        let resolving = Resolving::start(self.console);
+        let lockfile = self.resolve_with(project, previous, request, &resolving)?;
+        Ok((lockfile, resolving.into_notes()))
     }
 
     /// As [`Context::resolve`], without a word.
@@ -359,35 +376,35 @@ impl<'a> Context<'a> {
         project: &Project,
         previous: Option<&Lockfile>,
     ) -> Result<Lockfile, Failure> {
-        self.resolve_with(project, previous, &())
+        let request = previous.map(Request::refresh).unwrap_or_default();
+        self.resolve_with(project, previous, &request, &())
     }
 
     fn resolve_with(
         &self,
         project: &Project,
         previous: Option<&Lockfile>,
+        request: &Request,
         reporter: &dyn Reporter,
     ) -> Result<Lockfile, Failure> {
-        let locked = previous.map_or(&[][..], |previous| &previous.packages);
-        let directories = locked.iter().filter(|package| {
-            package
-                .source
-                .as_ref()
-                .is_some_and(|source| source.kind == SourceKind::Directory)
-        });
-        let request = Request {
-            use_latest: directories.map(|package| package.name.clone()).collect(),
-            environment: None,
-        };
         let runtime = self.runtime()?.handle();
         Ok(solver::resolve(
             project,
             previous,
-            &request,
+            request,
             self.index()?,
             runtime,
             reporter,
         )?)
+    }
+}
+
+/// Tells which settings are set but have no effect.
+pub(crate) fn tell_unheeded(console: &Console, settings: &Settings) {
+    for key in &settings.unheeded {
+        console.warning(format_args!(
+            "Warning: the setting {key} is not supported by mpoetry yet and has no effect."
+        ));
     }
 }
 

@@ -14,8 +14,10 @@ mod failure;
 mod progress;
 mod selection;
 mod settings;
+mod shortcut;
 mod variables;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use crate::arguments::Words;
@@ -24,7 +26,11 @@ use crate::context::Context;
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
-    let words = Words::read(std::env::args_os().skip(1).collect());
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if shortcut::answer(&arguments).is_some() {
+        return ExitCode::SUCCESS;
+    }
+    let words = Words::read(arguments);
     let console = Console::new(words.output);
     match start(words, &console) {
         Ok(code) => ExitCode::from(code),

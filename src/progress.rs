@@ -4,7 +4,7 @@
 //! the line comes when the operation is done, in its final colours, and a bar below tells what is going
 //! on, unless all is over before [`PATIENCE`].
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -15,6 +15,7 @@ use installer::environment::Installed;
 use installer::plan::{Operation, Plan, SkipReason};
 use resolver::lock::{LockedPackage, SourceKind};
 use resolver::name::PackageName;
+use resolver::solver::LookedAt;
 use resolver::version::Version;
 
 use crate::console::{BOLD, Console, DARK, ERROR, INFO, NAME, VALUE};
@@ -60,24 +61,51 @@ impl Drop for LateBar {
     }
 }
 
-/// Tells how a resolution goes on.
+/// Tells how a resolution goes on, and notes what it looks at.
 pub(crate) struct Resolving<'a> {
     console: &'a Console,
     bar: LateBar,
+    notes: Mutex<Notes>,
+}
+
+/// What a resolution looked at besides the project and its lock, and what was said of it.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    pub(crate) files: Vec<PathBuf>,
+    /// Did it look at something that is no file?
+    pub(crate) looked_outside: bool,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Says that a resolution starts.
+pub(crate) fn print_resolving(console: &Console) {
+    if console.is_animated() {
+        console.line(format_args!("{INFO}Resolving dependencies...{INFO:#}"));
+    } else {
+        console.line("Resolving dependencies...");
+    }
 }
 
 impl<'a> Resolving<'a> {
     /// Says that it starts; the bar goes when this value goes.
     pub(crate) fn start(console: &'a Console) -> Self {
-        if console.is_animated() {
-            console.line(format_args!("{INFO}Resolving dependencies...{INFO:#}"));
-        } else {
-            console.line("Resolving dependencies...");
-        }
+        print_resolving(console);
         Self {
             console,
             bar: LateBar::new(console, None, "{spinner:.blue} ({elapsed}) {wide_msg}"),
+            notes: Mutex::default(),
         }
+    }
+
+    /// What was noted.
+    pub(crate) fn into_notes(self) -> Notes {
+        self.notes
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, note: impl FnOnce(&mut Notes)) {
+        note(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
@@ -86,7 +114,15 @@ impl resolver::solver::Reporter for Resolving<'_> {
         self.bar.bar.set_message(format!("{package} ({version})"));
     }
 
+    fn looked_at(&self, what: LookedAt<'_>) {
+        self.note(|notes| match what {
+            LookedAt::File(path) => notes.files.push(path.to_owned()),
+            LookedAt::Outside => notes.looked_outside = true,
+        });
+    }
+
     fn warning(&self, text: &str) {
+        self.note(|notes| notes.warnings.push(text.to_owned()));
         self.bar.bar.suspend(|| self.console.warning(text));
     }
 }

@@ -29,6 +29,8 @@ pub enum Bucket {
     Git,
     /// Facts about interpreters.
     Pythons,
+    /// What resolutions that changed nothing depended on.
+    Unchanged,
 }
 
 impl Bucket {
@@ -43,6 +45,7 @@ impl Bucket {
             Self::Builds => "builds-v1",
             Self::Git => "git-v1",
             Self::Pythons => "pythons-v1",
+            Self::Unchanged => "unchanged-v1",
         }
     }
 }

@@ -1,10 +1,12 @@
 //! `mpoetry lock`: resolve the project and write `poetry.lock`.
 
 use resolver::lock::Lockfile;
+use resolver::solver::Request;
 
 use crate::console::INFO;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::shortcut;
 
 /// Locks the project's dependencies without installing them
 ///
@@ -31,18 +33,25 @@ pub(crate) fn run(cx: &Context, args: &LockArgs) -> Result<(), Failure> {
         cx.console
             .line(format_args!("{INFO}Updating dependencies{INFO:#}"));
     }
-    let lockfile = cx.resolve(project, previous.as_ref())?;
-    write(cx, &lockfile)
+    let request = previous.as_ref().map(Request::refresh);
+    let (lockfile, notes) =
+        cx.resolve_noting(project, previous.as_ref(), &request.unwrap_or_default())?;
+    let is_changed = write(cx, &lockfile)?;
+    if previous.is_some() && !is_changed {
+        shortcut::remember(cx, notes)?;
+    }
+    Ok(())
 }
 
-/// Writes the lock file if it says something new, and tells so.
+/// Writes the lock file if it says something new, and tells so. Did it?
 ///
 /// # Errors
 /// When it can't be written.
-pub(crate) fn write(cx: &Context, lockfile: &Lockfile) -> Result<(), Failure> {
-    if lockfile.write_if_changed(&cx.project()?.root)? {
+pub(crate) fn write(cx: &Context, lockfile: &Lockfile) -> Result<bool, Failure> {
+    let is_changed = lockfile.write_if_changed(&cx.project()?.root)?;
+    if is_changed {
         cx.console
             .line(format_args!("\n{INFO}Writing lock file{INFO:#}"));
     }
-    Ok(())
+    Ok(is_changed)
 }

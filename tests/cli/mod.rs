@@ -9,6 +9,7 @@ mod lock;
 mod lock_vectors;
 mod monorepo;
 mod run;
+mod unchanged;
 
 use crate::support::{Fixture, Wheel};
 

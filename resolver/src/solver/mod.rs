@@ -33,14 +33,14 @@ mod shared;
 mod term;
 mod world;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pubgrub::PubGrubError;
 
 use crate::constraint::Constraint;
 use crate::git::Reference;
 use crate::index::Index;
-use crate::lock::Lockfile;
+use crate::lock::{LockedPackage, Lockfile, SourceKind};
 use crate::marker::MarkerEnvironment;
 use crate::name::PackageName;
 use crate::project::{Project, ProjectError};
@@ -70,8 +70,48 @@ pub struct Request {
     pub environment: Option<MarkerEnvironment>,
 }
 
+impl Request {
+    /// What `lock` asks for: all that is locked stays, but for directories, whose files may say something new.
+    #[must_use]
+    pub fn refresh(lockfile: &Lockfile) -> Self {
+        let is_directory = |package: &&LockedPackage| {
+            let source = package.source.as_ref();
+            source.is_some_and(|source| source.kind == SourceKind::Directory)
+        };
+        let directories = lockfile.packages.iter().filter(is_directory);
+        Self::latest(directories.map(|package| package.name.clone()))
+    }
+
+    /// What `update` asks for: the latest of all that is locked.
+    #[must_use]
+    pub fn update(lockfile: &Lockfile) -> Self {
+        Self::latest((lockfile.packages.iter()).map(|package| package.name.clone()))
+    }
+
+    /// The latest of these packages; whatever else is locked stays. What `update` asks for with names, `add` for what
+    /// it adds and `remove` for what it removes.
+    #[must_use]
+    pub fn latest(names: impl IntoIterator<Item = PackageName>) -> Self {
+        Self {
+            use_latest: names.into_iter().collect(),
+            environment: None,
+        }
+    }
+}
+
+/// Something besides the project and its lock that an answer depends on.
+#[derive(Clone, Copy, Debug)]
+pub enum LookedAt<'a> {
+    /// A file: while its content stays, so does what was read from it.
+    File(&'a Path),
+    /// Anything else: an index, an address, the files of a project that its own build has to tell about.
+    Outside,
+}
+
 /// Called as a resolution goes on. `()` is silent.
 pub trait Reporter: Send + Sync {
+    /// The answer depends on this. Metadata of releases does not count: once known, it stays.
+    fn looked_at(&self, _what: LookedAt<'_>) {}
     /// A package was looked into at this version.
     fn decided(&self, _package: &PackageName, _version: &Version) {}
     /// Something the user should know, one line (yanked picks, skipped requirements).

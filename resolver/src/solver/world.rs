@@ -26,12 +26,12 @@ use crate::project::{Project, ProjectError, is_python_project, read_library};
 use crate::requirement::{Origin, Requirement};
 use crate::version::Version;
 
-use super::SolveError;
 use super::checkouts::{Checkouts, Wanted};
 use super::locked::Kept;
 use super::node::{INDEX, OriginId, Releases};
 use super::package::{Package, read_requires};
 use super::shared::Shared;
+use super::{LookedAt, SolveError};
 
 /// A version that an index offers.
 #[derive(Clone, Debug)]
@@ -308,6 +308,7 @@ impl<'a> World<'a> {
         wanted: &Releases,
         prereleases: Option<bool>,
     ) -> Result<Vec<Candidate>, SolveError> {
+        self.reporter.looked_at(LookedAt::Outside);
         Ok(self
             .runtime
             .block_on(self.shared.find(name, source, wanted, prereleases))?)
@@ -459,6 +460,8 @@ impl<'a> World<'a> {
                 base,
                 develop,
             } => {
+                let manifest = base.join(path).join("pyproject.toml");
+                self.reporter.looked_at(LookedAt::File(&manifest));
                 let folder = resolve(&base.join(path));
                 self.refuse_checkout(requirement, &folder, path)?;
                 let name = requirement.pretty_name.clone();
@@ -478,6 +481,7 @@ impl<'a> World<'a> {
                 base,
                 subdirectory,
             } => {
+                self.reporter.looked_at(LookedAt::File(&base.join(path)));
                 let file = resolve(&base.join(path));
                 self.refuse_checkout(requirement, &file, path)?;
                 if !file.is_file() {
@@ -494,6 +498,7 @@ impl<'a> World<'a> {
                 )
             }
             Origin::Url { url, subdirectory } => {
+                self.reporter.looked_at(LookedAt::Outside);
                 let name = url.rsplit('/').next().unwrap_or_default();
                 let file =
                     self.runtime
@@ -506,6 +511,7 @@ impl<'a> World<'a> {
                 develop,
                 ..
             } => {
+                self.reporter.looked_at(LookedAt::Outside);
                 let wanted = Wanted::of(&requirement.origin).expect("this is a git requirement");
                 let inside = subdirectory.as_deref().unwrap_or_default();
                 let (mut package, commit) =
@@ -623,6 +629,7 @@ impl<'a> World<'a> {
     fn read_directory(&self, folder: &Path) -> Result<Package, SolveError> {
         let url = folder.to_string_lossy().into_owned();
         let Some(project) = read_library(folder)? else {
+            self.reporter.looked_at(LookedAt::Outside);
             let metadata = self
                 .runtime
                 .block_on(self.shared.index.directory_metadata(folder))?;

@@ -1,0 +1,399 @@
+//! Resolutions that need not be repeated.
+//!
+//! `lock` resolves the project anew, with the locked versions preferred, and mostly finds what is locked already. That
+//! it would find it once more can't be seen from the lock alone: its content hash knows nothing of the libraries
+//! beside the project. But a resolution that *did* change nothing is repeated exactly while all that it looked at stays
+//! the same, and a [`Record`] in the cache says what that was:
+//!
+//! - files: the project's `pyproject.toml` and `poetry.lock`, and of path dependencies the `pyproject.toml` of a folder
+//!   or the archive (which ones, the resolution tells by [`LookedAt::File`](crate::solver::LookedAt));
+//! - facts that are in no file: whatever the caller names, such as the version of the program.
+//!
+//! Metadata of locked releases is not among them: Poetry keeps it for ever once it is known, and so do we. A resolution
+//! that looked at anything else (an index's page, a repository, a build back end) is not recorded.
+//!
+//! # When is a file the same?
+//!
+//! While its device, inode, size and both its times are; otherwise its content is compared by hash. A file that changed
+//! just now may change once more without its times showing it, and may be read before its last change. So nothing is
+//! recorded of a file whose times are not older than the moment the resolution began.
+
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::cache::{Bucket, Cache};
+use crate::dist::Hash;
+use crate::lock::FILE_NAME;
+
+/// A resolution that changed nothing.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Record {
+    facts: Vec<String>,
+    files: Vec<File>,
+    /// What was said of the project before resolving it.
+    pub notices: Vec<String>,
+    /// What was said while resolving it.
+    pub warnings: Vec<String>,
+}
+
+/// A file that the resolution looked at.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+struct File {
+    /// As it was looked for: links on the way may come to lead elsewhere.
+    path: PathBuf,
+    /// Where that led.
+    resolved: PathBuf,
+    stat: Option<Stat>,
+    hash: Hash,
+}
+
+/// What the file system says of a file.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+struct Stat {
+    device: u64,
+    inode: u64,
+    size: u64,
+    /// Seconds and nanoseconds.
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+/// What a resolution of a project looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// The project's folder.
+    pub root: &'a Path,
+    /// Whatever the answer depends on that is in no file.
+    pub facts: &'a [String],
+    /// When reading began.
+    pub began: SystemTime,
+}
+
+impl Record {
+    /// The record of a project, if there is one and all that it depended on is as it was.
+    #[must_use]
+    pub fn find(cache: &Cache, seen: Seen<'_>) -> Option<Self> {
+        let root = seen.root.canonicalize().ok()?;
+        let bytes = cache.read(Bucket::Unchanged, &key(&root))?;
+        let mut record: Self = rmp_serde::from_slice(&bytes).ok()?;
+        let own = own_files(&root);
+        let is_own = (record.files.iter().map(|file| &file.path))
+            .take(own.len())
+            .eq(&own);
+        if !is_own || record.facts != seen.facts {
+            return None;
+        }
+        let mut moved = Vec::new();
+        for (place, file) in record.files.iter().enumerate() {
+            if file.path.canonicalize().ok()? != file.resolved {
+                return None;
+            }
+            let stat = Stat::of(&file.resolved)?;
+            if stat.is_none() || stat != file.stat {
+                if hash(&file.resolved)? != file.hash {
+                    return None;
+                }
+                moved.push((place, stat));
+            }
+        }
+        if !moved.is_empty() {
+            record.renew(cache, &root, &moved, seen.began);
+        }
+        Some(record)
+    }
+
+    /// Keeps a record of a resolution that changed nothing, having looked at `files` besides the project and its
+    /// lock. Without a word if that is not possible: the next one will resolve again.
+    pub fn keep(
+        cache: &Cache,
+        seen: Seen<'_>,
+        files: &[PathBuf],
+        notices: Vec<String>,
+        warnings: Vec<String>,
+    ) {
+        let Ok(root) = seen.root.canonicalize() else {
+            return;
+        };
+        let mut paths = own_files(&root).to_vec();
+        for path in files {
+            if !paths.contains(path) {
+                paths.push(path.clone());
+            }
+        }
+        let files: Option<Vec<File>> = paths
+            .into_iter()
+            .map(|path| File::of(path, seen.began))
+            .collect();
+        let Some(files) = files else {
+            return;
+        };
+        let record = Self {
+            facts: seen.facts.to_vec(),
+            files,
+            notices,
+            warnings,
+        };
+        record.write(cache, &root);
+    }
+
+    /// Notes where files have moved whose content is the same, so that it need not be compared next time.
+    fn renew(
+        &mut self,
+        cache: &Cache,
+        root: &Path,
+        moved: &[(usize, Option<Stat>)],
+        began: SystemTime,
+    ) {
+        for (place, stat) in moved {
+            let Some(stat) = stat.filter(|stat| stat.is_older_than(began)) else {
+                return;
+            };
+            self.files[*place].stat = Some(stat);
+        }
+        self.write(cache, root);
+    }
+
+    fn write(&self, cache: &Cache, root: &Path) {
+        if let Ok(bytes) = rmp_serde::to_vec(self) {
+            // A cache that can't be written to only costs time.
+            cache.write(Bucket::Unchanged, &key(root), &bytes).ok();
+        }
+    }
+}
+
+impl File {
+    /// `None` if it can't be told apart from what it may have been a moment ago.
+    fn of(path: PathBuf, began: SystemTime) -> Option<Self> {
+        let resolved = path.canonicalize().ok()?;
+        let stat = Stat::of(&resolved)?;
+        if stat.is_some_and(|stat| !stat.is_older_than(began)) {
+            return None;
+        }
+        Some(Self {
+            hash: hash(&resolved)?,
+            path,
+            resolved,
+            stat,
+        })
+    }
+}
+
+impl Stat {
+    /// `None`: there is no such file; `Some(None)`: the system does not tell enough to rely on.
+    fn of(path: &Path) -> Option<Option<Self>> {
+        let metadata = std::fs::metadata(path).ok()?;
+        metadata.is_file().then(|| Self::read(&metadata))
+    }
+
+    #[cfg(unix)]
+    fn read(metadata: &Metadata) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt;
+        Some(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        })
+    }
+
+    #[cfg(not(unix))]
+    fn read(_metadata: &Metadata) -> Option<Self> {
+        None
+    }
+
+    fn is_older_than(&self, moment: SystemTime) -> bool {
+        let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
+        [self.modified, self.changed].into_iter().all(|time| {
+            let (Ok(seconds), Ok(nanoseconds)) = (u64::try_from(time.0), u32::try_from(time.1))
+            else {
+                return false;
+            };
+            // The kernel's clock for files ticks; some file systems only know whole or even seconds.
+            let tick = Duration::from_millis(if nanoseconds == 0 { 2_000 } else { 10 });
+            Duration::new(seconds, nanoseconds) + tick < since
+        })
+    }
+}
+
+/// The files that any resolution of a project looks at.
+fn own_files(root: &Path) -> [PathBuf; 2] {
+    [root.join("pyproject.toml"), root.join(FILE_NAME)]
+}
+
+fn key(root: &Path) -> String {
+    Cache::digest(&[&root.to_string_lossy()])
+}
+
+fn hash(path: &Path) -> Option<Hash> {
+    Some(Hash::of_bytes(&std::fs::read(path).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+    use std::time::{Duration, SystemTime};
+
+    use super::{Record, Seen, key};
+    use crate::cache::{Bucket, Cache};
+
+    struct Place {
+        folder: tempfile::TempDir,
+    }
+
+    impl Place {
+        fn new() -> Self {
+            let place = Self {
+                folder: tempfile::tempdir().unwrap(),
+            };
+            place.write("project/pyproject.toml", "[project]");
+            place.write("project/poetry.lock", "# lock");
+            place.write("lib/pyproject.toml", "[project]");
+            place
+        }
+
+        fn path(&self, path: &str) -> PathBuf {
+            self.folder.path().join(path)
+        }
+
+        fn write(&self, path: &str, text: &str) {
+            let path = self.path(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+
+        fn cache(&self) -> Cache {
+            Cache::new(self.path("cache"))
+        }
+
+        /// As if all files had been there for long.
+        fn keep(&self) {
+            self.keep_from(SystemTime::now() + Duration::from_secs(60));
+        }
+
+        fn keep_from(&self, began: SystemTime) {
+            let root = self.path("project");
+            let facts = ["1.0".to_owned()];
+            let seen = Seen {
+                root: &root,
+                facts: &facts,
+                began,
+            };
+            let files = [root.join("../lib/pyproject.toml")];
+            Record::keep(&self.cache(), seen, &files, vec!["n".to_owned()], vec![]);
+        }
+
+        fn find_with(&self, fact: &str) -> Option<Record> {
+            let facts = [fact.to_owned()];
+            let seen = Seen {
+                root: &self.path("project"),
+                facts: &facts,
+                began: SystemTime::now(),
+            };
+            Record::find(&self.cache(), seen)
+        }
+
+        fn find(&self) -> Option<Record> {
+            self.find_with("1.0")
+        }
+    }
+
+    fn touch(path: &Path) {
+        let text = std::fs::read(path).unwrap();
+        std::fs::remove_file(path).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn a_record_is_found_while_all_is_the_same() {
+        let place = Place::new();
+        assert!(place.find().is_none());
+        place.keep();
+        assert_eq!(place.find().unwrap().notices, ["n"]);
+        assert!(place.find_with("1.1").is_none(), "another fact");
+        assert!(place.find().is_some());
+    }
+
+    #[test]
+    fn any_changed_file_counts() {
+        for file in [
+            "project/pyproject.toml",
+            "project/poetry.lock",
+            "lib/pyproject.toml",
+        ] {
+            let place = Place::new();
+            place.keep();
+            let text = std::fs::read_to_string(place.path(file)).unwrap();
+            // As long as before.
+            place.write(file, &text.replace(['[', '#'], "X"));
+            assert!(place.find().is_none(), "{file} changed");
+            place.write(file, &text);
+            assert!(place.find().is_some(), "{file} changed back");
+            std::fs::remove_file(place.path(file)).unwrap();
+            assert!(place.find().is_none(), "{file} removed");
+            std::fs::create_dir(place.path(file)).unwrap();
+            assert!(place.find().is_none(), "{file} is a folder");
+        }
+    }
+
+    #[test]
+    fn a_file_that_only_moved_is_compared_once() {
+        let place = Place::new();
+        place.keep();
+        let stored = || {
+            let root = place.path("project").canonicalize().unwrap();
+            place.cache().read(Bucket::Unchanged, &key(&root)).unwrap()
+        };
+        let before = stored();
+        touch(&place.path("lib/pyproject.toml"));
+        assert!(place.find().is_some());
+        assert_eq!(stored(), before, "it changed just now");
+        std::thread::sleep(Duration::from_millis(30));
+        assert!(place.find().is_some());
+        let renewed = stored();
+        assert_ne!(renewed, before);
+        assert!(place.find().is_some());
+        assert_eq!(stored(), renewed);
+    }
+
+    #[test]
+    fn nothing_is_recorded_of_what_changed_meanwhile() {
+        let place = Place::new();
+        place.keep_from(SystemTime::now());
+        assert!(place.find().is_none());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_again() {
+        let place = Place::new();
+        place.write("other/pyproject.toml", "[project]");
+        std::fs::rename(place.path("lib"), place.path("one")).unwrap();
+        std::os::unix::fs::symlink("one", place.path("lib")).unwrap();
+        place.keep();
+        assert!(place.find().is_some());
+        std::fs::remove_file(place.path("lib")).unwrap();
+        std::os::unix::fs::symlink("other", place.path("lib")).unwrap();
+        assert!(place.find().is_none());
+    }
+
+    #[test]
+    fn a_damaged_record_is_a_miss() {
+        let place = Place::new();
+        place.keep();
+        let root = place.path("project").canonicalize().unwrap();
+        let cache = place.cache();
+        let whole = cache.read(Bucket::Unchanged, &key(&root)).unwrap();
+        for cut in 0..whole.len() {
+            let part = &whole[..cut];
+            cache.write(Bucket::Unchanged, &key(&root), part).unwrap();
+            assert!(place.find().is_none(), "cut at {cut}");
+        }
+        let path = cache.path(Bucket::Unchanged, &key(&root));
+        std::fs::write(path, "rubbish").unwrap();
+        assert!(place.find().is_none());
+    }
+}

@@ -1,0 +1,230 @@
+//! `mpoetry lock` where nothing changed: the answer is known from the last time.
+//!
+//! That a record was used shows where a resolution could not work: without an index and without its cache.
+
+use std::fs;
+use std::time::Duration;
+
+use super::service;
+use crate::support::{Fixture, Wheel};
+
+const LIBRARY: &str = "[project]\nname = \"lib\"\nversion = \"1.0\"\ndependencies = [\"deep\"]\n\
+    [tool.poetry.dependencies]\ndeep = { path = \"../deep\" }\n";
+const DEEP: &str = "[project]\nname = \"deep\"\nversion = \"1.0\"\ndependencies = []\n";
+
+/// A project with a library that has a library, locked, and known to be so.
+fn known() -> Fixture {
+    let fx = service();
+    fx.write("libs/lib/pyproject.toml", LIBRARY);
+    fx.write("libs/deep/pyproject.toml", DEEP);
+    fx.edit(
+        "pyproject.toml",
+        "[tool.poetry.group.docs]\n",
+        "[tool.poetry.dependencies]\nlib = { path = \"libs/lib\" }\n\n[tool.poetry.group.docs]\n",
+    );
+    fx.edit(
+        "pyproject.toml",
+        "(>=1.0,<2.0)\"",
+        "(>=1.0,<2.0)\", \"lib\"",
+    );
+    fx.mpoetry(["lock"]).success();
+    learn(&fx);
+    fx
+}
+
+/// Locks what is locked, and checks that this was noted.
+#[track_caller]
+fn learn(fx: &Fixture) {
+    // Of a file that was written just now nothing is noted.
+    std::thread::sleep(Duration::from_millis(50));
+    fx.mpoetry(["lock"]).success();
+    assert_eq!(records(fx).len(), 1);
+}
+
+fn records(fx: &Fixture) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(fx.top().join("cache/unchanged-v1"));
+    let entries = entries.into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).collect()
+}
+
+/// From here on no resolution can work.
+fn take_away_all_metadata(fx: &mut Fixture) {
+    fx.index_mut().stop();
+    for bucket in ["index-v1", "metadata-v1"] {
+        fs::remove_dir_all(fx.top().join("cache").join(bucket)).expect("it was filled");
+    }
+    fx.set("POETRY_REQUESTS_TIMEOUT", "1");
+}
+
+#[test]
+fn a_second_lock_with_nothing_to_do_asks_nobody() {
+    let mut fx = known();
+    let slow = fx.mpoetry(["lock", "-q", "--no-ansi", "--no-plugins"]);
+    assert_eq!(slow.to_string(), "exit: 0");
+    let slow = fx.mpoetry(["lock", "--no-plugins"]);
+    take_away_all_metadata(&mut fx);
+    let before = fx.snapshot_tree();
+    for arguments in [
+        &["lock"][..],
+        &["lock", "-n"],
+        &["lock", "--no-interaction"],
+        &["-n", "lock"],
+        &["--no-interaction", "lock"],
+    ] {
+        let fast = fx.mpoetry_with("", arguments);
+        assert_eq!(fast, slow, "{arguments:?}");
+    }
+    insta::assert_snapshot!(fx.mpoetry_in("libs", ["lock"]), @"
+    exit: 0
+    ----- stdout -----
+    Resolving dependencies...
+    ");
+    fx.assert_unchanged(&before);
+    // All other spellings resolve.
+    for arguments in [
+        &["lock", "--regenerate"][..],
+        &["lock", "--no-cache"],
+        &["lock", "-v"],
+        &["lock", "-C", "."],
+    ] {
+        let outcome = fx.mpoetry_with("", arguments);
+        assert_eq!(outcome.code, Some(1), "{outcome}");
+    }
+    fx.assert_unchanged(&before);
+}
+
+/// Each of these makes another lock file, or needs an index that is not there.
+#[test]
+fn whatever_changes_is_noticed() {
+    let new = "\"deep\", \"extra\"";
+    for (file, from, to) in [
+        (
+            "pyproject.toml",
+            "(>=1.0,<2.0)\"",
+            "(>=1.0,<2.0)\", \"extra\"",
+        ),
+        ("libs/lib/pyproject.toml", "\"deep\"", new),
+        ("libs/deep/pyproject.toml", "[]", "[\"extra\"]"),
+        ("libs/deep/pyproject.toml", "\"1.0\"", "\"1.1\""),
+        ("poetry.lock", "optional = false", "optional = true "),
+    ] {
+        let fx = known();
+        fx.index().publish(&Wheel::new("extra", "1.0"));
+        fx.edit(file, from, to);
+        let outcome = fx.mpoetry(["lock"]).success();
+        let told = outcome.stdout.contains("Writing lock file");
+        assert!(told, "{file}: {outcome}");
+    }
+}
+
+#[test]
+fn a_lock_or_library_that_is_gone_is_noticed() {
+    let fx = known();
+    fx.remove("poetry.lock");
+    let outcome = fx.mpoetry(["lock"]).success();
+    assert!(outcome.stdout.starts_with("Updating"), "{outcome}");
+    learn(&fx);
+    fx.remove("libs/deep");
+    let outcome = fx.mpoetry(["lock"]);
+    assert_eq!(outcome.code, Some(1), "{outcome}");
+}
+
+#[test]
+fn another_index_is_noticed() {
+    let mut fx = known();
+    take_away_all_metadata(&mut fx);
+    fx.mpoetry(["lock"]).success();
+    fx.set("MPOETRY_PYPI_URL", "http://127.0.0.1:9/");
+    let outcome = fx.mpoetry(["lock"]);
+    assert_eq!(outcome.code, Some(1), "{outcome}");
+}
+
+#[test]
+fn settings_that_have_no_effect_are_told_each_time() {
+    let mut fx = known();
+    take_away_all_metadata(&mut fx);
+    fx.write("poetry.toml", "[solver]\nmin-release-age = 7\n");
+    insta::assert_snapshot!(fx.mpoetry(["lock"]), @"
+    exit: 0
+    ----- stdout -----
+    Resolving dependencies...
+    ----- stderr -----
+    Warning: the setting solver.min-release-age is not supported by mpoetry yet and has no effect.
+    ");
+}
+
+#[test]
+fn a_broken_configuration_is_told() {
+    let fx = known();
+    fx.write("poetry.toml", "[solver\n");
+    let outcome = fx.mpoetry(["lock"]);
+    assert_eq!(outcome.code, Some(1), "{outcome}");
+    let told = "Invalid TOML file [root]/poetry.toml: unclosed table";
+    assert!(outcome.stderr.contains(told), "{outcome}");
+}
+
+#[test]
+fn a_damaged_record_counts_for_nothing() {
+    let fx = known();
+    let record = records(&fx).remove(0);
+    let whole = fs::read(&record).expect("a record");
+    for damaged in [&whole[..whole.len() / 2], &whole[..8], b"", b"MPC1rubbish"] {
+        fs::write(&record, damaged).expect("a file");
+        let outcome = fx.mpoetry(["lock"]).success();
+        assert_eq!(outcome.stdout, "Resolving dependencies...\n");
+        assert_eq!(fs::read(&record).expect("a record"), whole, "written anew");
+    }
+}
+
+/// What is told of the project and of its packages is told again.
+#[test]
+fn warnings_are_repeated() {
+    let mut fx = known();
+    fx.index()
+        .publish(&Wheel::new("tools", "1.5"))
+        .yanked("broken");
+    fx.edit(
+        "pyproject.toml",
+        "[tool.poetry.dependencies]\n",
+        "[tool.poetry.dependencies]\nspeed = \"\"\n",
+    );
+    fx.edit("pyproject.toml", "\"lib\"", "\"lib\", \"tools (==1.5)\"");
+    fx.mpoetry(["lock", "--regenerate"]).success();
+    learn(&fx);
+    let slow = fx.mpoetry(["lock", "--no-plugins"]);
+    take_away_all_metadata(&mut fx);
+    let fast = fx.mpoetry(["lock"]);
+    assert_eq!(fast, slow);
+    insta::assert_snapshot!(fast, @r#"
+    exit: 0
+    ----- stdout -----
+    Resolving dependencies...
+    ----- stderr -----
+    Warning: the constraint "" of `speed` is read as "*"; write "*", Poetry refuses ""
+    The locked version 1.5 for tools is a yanked version. Reason for being yanked: broken
+    "#);
+}
+
+#[test]
+fn without_a_cache_nothing_is_remembered() {
+    let fx = service();
+    fx.mpoetry(["lock"]).success();
+    std::thread::sleep(Duration::from_millis(50));
+    fx.mpoetry(["lock", "--no-cache"]).success();
+    assert!(records(&fx).is_empty());
+}
+
+#[test]
+fn a_project_that_its_back_end_must_describe_is_looked_at_each_time() {
+    let fx = known();
+    fs::remove_file(&records(&fx)[0]).expect("a record");
+    fx.remove("libs/deep/pyproject.toml");
+    fx.write(
+        "libs/deep/PKG-INFO",
+        "Metadata-Version: 2.2\nName: deep\nVersion: 1.0\n",
+    );
+    fx.mpoetry(["lock"]).success();
+    std::thread::sleep(Duration::from_millis(50));
+    fx.mpoetry(["lock"]).success();
+    assert!(records(&fx).is_empty());
+}
