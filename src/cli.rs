@@ -7,7 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::arguments::Words;
-use crate::commands::{bundle, env, install, lock, run, sync};
+use crate::commands::{bundle, env, install, lock, run, sync, update};
 use crate::console::{BOLD, Console, INFO, NAME, VALUE};
 use crate::failure::Failure;
 
@@ -85,6 +85,7 @@ pub(crate) enum Command {
     Lock(lock::LockArgs),
     Run(run::RunArgs),
     Sync(sync::SyncArgs),
+    Update(update::UpdateArgs),
 }
 
 /// Prints the version as Poetry does, since scripts look for it; with `-v` our own as well.
@@ -180,7 +181,7 @@ fn fault(error: &clap::Error, command: &str) -> String {
 
 /// Poetry: its commands, with those of the official plugins, that are not ours yet. They are refused by
 /// name, so that nobody takes them for typing errors.
-const NOT_YET: [&str; 41] = [
+const NOT_YET: [&str; 40] = [
     "about",
     "add",
     "build",
@@ -219,7 +220,6 @@ const NOT_YET: [&str; 41] = [
     "source add",
     "source remove",
     "source show",
-    "update",
     "version",
     "bundle venv",
 ];

@@ -515,6 +515,7 @@ mod tests {
                 resolved_reference: Some("0123456789abcdef0123456789abcdef01234567".to_owned()),
                 subdirectory: None,
             }),
+            depth: 0,
         }
     }
 

@@ -1,5 +1,6 @@
 //! What to do to an environment: Lockfile × Selection × Environment → operations.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -27,6 +28,8 @@ pub struct Selection {
 pub struct PlanOptions {
     /// `sync`: remove what is not wanted.
     pub synchronize: bool,
+    /// Packages of the lock before this one: those that are in it no more are removed.
+    pub locked_before: BTreeSet<PackageName>,
     /// The root project, which is never removed.
     pub root: Option<PackageName>,
     /// Folder of the lock file: relative paths of path dependencies start there.
@@ -86,6 +89,18 @@ impl Operation {
         }
     }
 
+    /// Poetry: only what changes an environment has a place in its order.
+    fn depth(&self) -> i64 {
+        match self {
+            Self::Install(package) | Self::Update { to: package, .. } => package.depth,
+            Self::Skip {
+                package,
+                reason: SkipReason::NotRequired,
+            } => package.depth,
+            Self::Uninstall(_) | Self::Skip { .. } => 0,
+        }
+    }
+
     /// The version that will be there, or the one that will be gone.
     #[must_use]
     pub fn version(&self) -> &Version {
@@ -122,12 +137,15 @@ impl Plan {
                 operations.extend(planner.not_required(package));
             }
         }
+        // Poetry: what others need comes before them, as far as that is known.
+        let order = |operation: &Operation| Reverse(operation.depth());
         operations.sort_by(|a, b| {
-            a.name()
-                .cmp(b.name())
+            (order(a).cmp(&order(b)))
+                .then_with(|| a.name().cmp(b.name()))
                 .then_with(|| a.version().cmp(b.version()))
         });
-        let mut all = planner.removals(installed, &wanted);
+        let locked = lockfile.packages.iter().map(|package| &package.name);
+        let mut all = planner.removals(installed, &wanted, &locked.collect());
         all.append(&mut operations);
         Self { operations: all }
     }
@@ -207,21 +225,25 @@ impl Planner<'_> {
         }
     }
 
-    /// What `sync` removes. Poetry: removals come first, by name.
+    /// What is locked no more, and what `sync` removes. Poetry: removals come first, by name.
     fn removals(
         &self,
         installed: &[Installed],
         wanted: &FxHashSet<&PackageName>,
+        locked: &FxHashSet<&PackageName>,
     ) -> Vec<Operation> {
-        if !self.options.synchronize {
-            return Vec::new();
-        }
+        let options = self.options;
+        let is_dropped =
+            |name: &PackageName| options.locked_before.contains(name) && !locked.contains(name);
+        let is_preserved =
+            |name: &PackageName| name.as_str() == "pip" || Some(name) == options.root.as_ref();
+        let is_unwanted = |name: &PackageName| {
+            options.synchronize && !wanted.contains(name) && !is_preserved(name)
+        };
         let mut unwanted: Vec<&Installed> = installed
             .iter()
-            .filter(|found| !wanted.contains(&found.name) && !found.is_system)
-            .filter(|found| {
-                found.name.as_str() != "pip" && Some(&found.name) != self.options.root.as_ref()
-            })
+            .filter(|found| !found.is_system)
+            .filter(|found| is_dropped(&found.name) || is_unwanted(&found.name))
             .collect();
         unwanted.sort_by(|a, b| a.name.cmp(&b.name).then_with(|| a.version.cmp(&b.version)));
         unwanted
@@ -352,6 +374,7 @@ mod tests {
             requirements: Vec::new(),
             extras: BTreeMap::new(),
             source: None,
+            depth: 0,
         }
     }
 
@@ -429,6 +452,44 @@ mod tests {
         assert_eq!(
             plan(packages, &there, &PlanOptions::default()),
             ["install a 1", "update b 1.0 2.0", "skip c AlreadyInstalled"]
+        );
+    }
+
+    /// What others need comes first, as far as a resolution told it; of what has nothing to do only what an extra
+    /// would need has a place.
+    #[test]
+    fn the_deepest_come_first() {
+        let at = |name: &str, depth: i64| LockedPackage {
+            depth,
+            ..locked(name, "1")
+        };
+        let mut extra = at("x", 1);
+        extra.optional = true;
+        extra.groups.clear();
+        let packages = vec![at("a", 0), at("b", 1), at("c", 2), at("d", 2), extra];
+        let there = [installed("d", "1", nothing())];
+        assert_eq!(
+            plan(packages, &there, &PlanOptions::default()),
+            [
+                "install c 1",
+                "install b 1",
+                "skip x NotRequired",
+                "install a 1",
+                "skip d AlreadyInstalled"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_locked_no_more_is_removed() {
+        let there = ["gone", "other", "pip", "z"].map(|name| installed(name, "1", nothing()));
+        let options = PlanOptions {
+            locked_before: ["gone", "never", "z"].map(PackageName::new).into(),
+            ..PlanOptions::default()
+        };
+        assert_eq!(
+            plan(vec![locked("z", "1")], &there, &options),
+            ["remove gone 1", "skip z AlreadyInstalled"]
         );
     }
 

@@ -44,6 +44,7 @@ fn lock_package(solved: Solved, changes: &Changes, root: &Path) -> LockedPackage
         optional,
         groups,
         markers,
+        depth,
     } = solved;
     LockedPackage {
         name: package.name.clone(),
@@ -79,6 +80,7 @@ fn lock_package(solved: Solved, changes: &Changes, root: &Path) -> LockedPackage
             .source
             .as_ref()
             .map(|source| relative_source(source, root)),
+        depth,
     }
 }
 

@@ -97,12 +97,10 @@ pub(crate) fn install(cx: &Context, args: &WhatArgs, removal: Removal) -> Result
         from_scratch(cx, project, args)
     }?;
     let extras = args.extras.choose(lockfile.extras.keys())?;
-    if cx.console.is_verbose() {
-        let text = "Finding the necessary packages for the current system";
-        cx.console.line(format_args!("\n{INFO}{text}{INFO:#}"));
-    }
+    tell_finding(cx);
     let options = PlanOptions {
         synchronize: removal == Removal::Unwanted,
+        locked_before: BTreeSet::new(),
         root: project.package_name(),
         folder: project.root.clone(),
         skip_directories: args.no_directory,
@@ -114,11 +112,23 @@ pub(crate) fn install(cx: &Context, args: &WhatArgs, removal: Removal) -> Result
         &environment.installed()?,
         &options,
     );
-    carry_out(cx, project, environment, &plan, args)?;
+    let how = How {
+        dry_run: args.dry_run,
+        compile: args.compile,
+    };
+    carry_out(cx, environment, &plan, how)?;
     if !is_locked && !args.dry_run {
         lock::write(cx, &lockfile)?;
     }
     install_root(cx, project, environment, args)
+}
+
+/// Poetry: a line before it decides what to do.
+pub(crate) fn tell_finding(cx: &Context) {
+    if cx.console.is_verbose() {
+        let text = "Finding the necessary packages for the current system";
+        cx.console.line(format_args!("\n{INFO}{text}{INFO:#}"));
+    }
 }
 
 /// The lock file, if it may be installed from.
@@ -153,24 +163,37 @@ fn from_scratch(cx: &Context, project: &Project, args: &WhatArgs) -> Result<Lock
     cx.resolve(project, None)
 }
 
-fn carry_out(
+/// How a plan is carried out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct How {
+    /// Tell it, and do nothing.
+    pub(crate) dry_run: bool,
+    /// Write byte code.
+    pub(crate) compile: bool,
+}
+
+/// Carries out a plan, with words.
+///
+/// # Errors
+/// When something can't be fetched, built or installed.
+pub(crate) fn carry_out(
     cx: &Context,
-    project: &Project,
     environment: &Environment,
     plan: &Plan,
-    args: &WhatArgs,
+    how: How,
 ) -> Result<(), Failure> {
-    let verbose = args.dry_run || cx.console.is_verbose();
+    let project = cx.project()?;
+    let verbose = how.dry_run || cx.console.is_verbose();
     progress::print_summary(cx.console, plan, verbose);
     if verbose {
-        let which = if args.dry_run {
+        let which = if how.dry_run {
             Which::All
         } else {
             Which::Skipped
         };
         progress::print_operations(cx.console, plan, &project.root, which);
     }
-    if args.dry_run || !plan.has_work() {
+    if how.dry_run || !plan.has_work() {
         return Ok(());
     }
     cx.tell_unheeded_settings();
@@ -182,7 +205,7 @@ fn carry_out(
         folder: project.root.clone(),
         runtime: cx.runtime()?.handle().clone(),
         workers: cx.settings()?.workers,
-        compile: args.compile,
+        compile: how.compile,
     };
     let reporter = Installing::start(cx.console, plan, &project.root);
     installer

@@ -6,6 +6,7 @@ pub(crate) mod install;
 pub(crate) mod lock;
 pub(crate) mod run;
 pub(crate) mod sync;
+pub(crate) mod update;
 
 use crate::cli::{self, Command};
 use crate::context::Context;
@@ -27,6 +28,7 @@ pub(crate) fn run(cx: &Context, command: &Command) -> Result<u8, Failure> {
         Command::Lock(args) => lock::run(cx, args),
         Command::Run(args) => return run::run(cx, args),
         Command::Sync(args) => sync::run(cx, args),
+        Command::Update(args) => update::run(cx, args),
     }?;
     Ok(0)
 }

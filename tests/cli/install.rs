@@ -68,8 +68,8 @@ fn without_a_lock_one_is_written() {
 
     Package operations: 3 installs, 0 updates, 0 removals
 
-      - Installing check (3.0)
       - Installing tools (1.5)
+      - Installing check (3.0)
       - Installing web (1.1)
 
     Writing lock file

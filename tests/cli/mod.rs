@@ -10,6 +10,7 @@ mod lock_vectors;
 mod monorepo;
 mod run;
 mod unchanged;
+mod update;
 
 use crate::support::{Fixture, Wheel};
 

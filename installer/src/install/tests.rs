@@ -163,6 +163,7 @@ fn package(sha256: &str, source: Option<LockedSource>) -> LockedPackage {
         requirements: Vec::new(),
         extras: BTreeMap::new(),
         source,
+        depth: 0,
     }
 }
 

@@ -71,6 +71,9 @@ pub struct LockedPackage {
     pub extras: BTreeMap<ExtraName, Vec<String>>,
     /// Where it comes from; `None` is PyPI.
     pub source: Option<LockedSource>,
+    /// How far it is from the project, on the longest way. No lock file says it: it is 0 unless the package was just
+    /// resolved.
+    pub depth: i64,
 }
 
 /// `[package.source]`.

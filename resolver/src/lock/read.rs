@@ -120,6 +120,7 @@ impl Reader<'_> {
                 .flat_map(extras)
                 .collect(),
             source,
+            depth: 0,
         })
     }
 

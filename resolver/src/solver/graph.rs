@@ -34,6 +34,8 @@ pub(crate) struct Solved {
     pub(crate) optional: bool,
     pub(crate) groups: BTreeSet<GroupName>,
     pub(crate) markers: BTreeMap<GroupName, Marker>,
+    /// How far from the root, on the longest way.
+    pub(crate) depth: i64,
 }
 
 /// All packages of a solution, in the order they were decided in.
@@ -322,6 +324,7 @@ fn merge_features(decided: &[Decided], infos: &[Info], changes: &Changes) -> Sol
                 optional: info.optional,
                 groups: info.groups.clone(),
                 markers: info.markers.clone().unwrap_or_default(),
+                depth: info.depth,
             };
             Some((identity(&one.package), solved))
         })

@@ -55,6 +55,7 @@ fn join(found: Vec<(Solved, Marker)>) -> Solved {
     let others: Vec<(Solved, Marker)> = found.collect();
     for (other, _) in &others {
         joined.groups.extend(other.groups.iter().cloned());
+        joined.depth = joined.depth.max(other.depth);
     }
     if others
         .iter()
