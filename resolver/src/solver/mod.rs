@@ -24,6 +24,7 @@ mod explain;
 mod graph;
 mod locked;
 mod merge;
+mod newest;
 mod node;
 mod overrides;
 mod package;
@@ -52,6 +53,7 @@ use checkouts::Wanted;
 use complete::root_release;
 pub(crate) use graph::{Solution, Solved};
 use locked::Locked;
+pub use newest::{Newest, Wish, newest};
 use node::Node;
 use overrides::{Overrides, Run};
 use package::Decided;
@@ -185,6 +187,12 @@ pub enum SolveError {
         package: String,
         /// Its clashing requirements.
         requirements: Vec<String>,
+    },
+    /// No release of a package that is to be added fits.
+    #[error("Could not find a matching version of package {name}")]
+    NoMatch {
+        /// The name as written.
+        name: String,
     },
     /// The project requires itself.
     #[error("Package '{0}' is listed as a dependency of itself.")]

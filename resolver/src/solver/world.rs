@@ -77,13 +77,21 @@ impl Listing {
 }
 
 /// What background tasks share with the solver.
-struct Sources {
+pub(super) struct Sources {
     index: Index,
     sources: Vec<Source>,
     listings: Mutex<FxHashMap<(usize, PackageName), Arc<Listing>>>,
 }
 
 impl Sources {
+    pub(super) fn new(project: &Project, index: &Index) -> Self {
+        Self {
+            index: index.clone(),
+            sources: project.all_sources(),
+            listings: Mutex::default(),
+        }
+    }
+
     async fn listing(&self, source: usize, name: &PackageName) -> Result<Arc<Listing>, IndexError> {
         let key = (source, name.clone());
         if let Some(listing) = lock(&self.listings).get(&key) {
@@ -98,7 +106,7 @@ impl Sources {
 
     /// Poetry: primaries' candidates are joined; supplementals are asked only while nothing has matched;
     /// explicit sources only by name.
-    async fn find(
+    pub(super) async fn find(
         &self,
         name: &PackageName,
         source: Option<&str>,
@@ -209,11 +217,7 @@ impl<'a> World<'a> {
             .map(|requirement| requirement.name.clone())
             .collect();
         Self {
-            shared: Arc::new(Sources {
-                index: index.clone(),
-                sources: project.all_sources(),
-                listings: Mutex::default(),
-            }),
+            shared: Arc::new(Sources::new(project, index)),
             runtime,
             reporter,
             wanted: Mutex::default(),

@@ -1,0 +1,80 @@
+//! Which release `add` means by a mere name.
+//!
+//! Poetry looks at what the sources offer and at nothing else: neither at the project's pythons, nor at what the
+//! release would require. Whether it fits is up to the resolution that follows.
+
+use crate::constraint::Constraint;
+use crate::index::Index;
+use crate::name::PackageName;
+use crate::project::Project;
+use crate::version::Version;
+
+use super::SolveError;
+use super::node::Releases;
+use super::world::Sources;
+
+/// A package that is to be added.
+#[derive(Clone, Debug)]
+pub struct Wish<'a> {
+    /// Its name as written.
+    pub name: &'a str,
+    /// The versions it may have, if that is said.
+    pub constraint: Option<&'a Constraint>,
+    /// Does a pre-release count like any other?
+    pub prereleases: bool,
+    /// The one source to ask.
+    pub source: Option<&'a str>,
+}
+
+/// The release that is meant.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Newest {
+    /// The package, as it is written into a pyproject.toml.
+    pub name: PackageName,
+    /// Its version.
+    pub version: Version,
+}
+
+impl Newest {
+    /// What is required of a package that was added without a constraint, as `[tool.poetry.dependencies]` says it:
+    /// `^2.1`. Parsed, and printed by [`Requirement::to_pep508`](crate::requirement::Requirement::to_pep508), it is what
+    /// `[project]` says: `name (>=2.1,<3.0)`.
+    #[must_use]
+    pub fn caret(&self) -> String {
+        format!("^{}", self.version.without_local())
+    }
+}
+
+/// Finds the newest release of a package, over all versions that the project's sources offer: the newest stable one, or
+/// the newest of all if pre-releases count or there are only such. Blocks.
+///
+/// # Errors
+/// When there is none, or a source fails.
+pub fn newest(
+    project: &Project,
+    wish: &Wish<'_>,
+    index: &Index,
+    runtime: &tokio::runtime::Handle,
+) -> Result<Newest, SolveError> {
+    let name = PackageName::new(wish.name);
+    let any = Constraint::any();
+    let wanted = Releases::of(wish.constraint.unwrap_or(&any));
+    let prereleases = wish.prereleases.then_some(true);
+    let sources = Sources::new(project, index);
+    let found = runtime.block_on(sources.find(&name, wish.source, &wanted, prereleases))?;
+    let mut versions: Vec<Version> = found.into_iter().map(|one| one.version).collect();
+    // One source may have stable releases where another has none.
+    if !wish.prereleases && versions.iter().any(Version::is_stable) {
+        versions.retain(Version::is_stable);
+    }
+    let newest = versions.into_iter().reduce(|best, other| {
+        // Poetry: of equal versions the one on the first source counts.
+        if other > best { other } else { best }
+    });
+    match newest {
+        Some(version) => Ok(Newest { name, version }),
+        None => Err(SolveError::NoMatch {
+            name: wish.name.to_owned(),
+        }),
+    }
+}
