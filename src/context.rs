@@ -18,7 +18,7 @@ use resolver::lock::Lockfile;
 use resolver::metadata::Metadata;
 use resolver::project::Project;
 use resolver::requirement::Origin;
-use resolver::solver::{self, Reporter, Request};
+use resolver::solver::{self, Part, Reporter, Request};
 use tokio::runtime::Runtime;
 
 use crate::cli::Globals;
@@ -367,17 +367,21 @@ impl<'a> Context<'a> {
         Ok((lockfile, resolving.into_notes()))
     }
 
-    /// As [`Context::resolve`], without a word.
+    /// Resolves a part of the project among the packages of a lock, without a word and without asking anybody.
     ///
     /// # Errors
-    /// As [`Context::resolve`].
-    pub(crate) fn resolve_silently(
+    /// When they don't satisfy it.
+    pub(crate) fn resolve_among(
         &self,
         project: &Project,
-        previous: Option<&Lockfile>,
+        lockfile: &Lockfile,
+        part: &Part<'_>,
     ) -> Result<Lockfile, Failure> {
-        let request = previous.map(Request::refresh).unwrap_or_default();
-        self.resolve_with(project, previous, &request, &())
+        let runtime = self.runtime()?.handle();
+        let cache = self.cache()?;
+        Ok(solver::resolve_among(
+            project, lockfile, part, cache, runtime,
+        )?)
     }
 
     fn resolve_with(

@@ -10,6 +10,7 @@ use installer::plan::{Plan, PlanOptions, Selection};
 use resolver::lock::{LockError, Lockfile};
 use resolver::name::GroupName;
 use resolver::project::Project;
+use resolver::solver::Part;
 
 use super::lock;
 use crate::console::{BOLD, INFO, NAME, WARNING};
@@ -92,7 +93,7 @@ pub(crate) fn install(cx: &Context, args: &WhatArgs, removal: Removal) -> Result
 
     let is_locked = project.root.join("poetry.lock").exists();
     let lockfile = if is_locked {
-        from_lock(cx, project, args)
+        from_lock(cx, project)
     } else {
         from_scratch(cx, project, args)
     }?;
@@ -105,10 +106,21 @@ pub(crate) fn install(cx: &Context, args: &WhatArgs, removal: Removal) -> Result
         folder: project.root.clone(),
         skip_directories: args.no_directory,
     };
+    let markers = &environment.interpreter.markers;
+    let lockfile = if is_locked && !lockfile.metadata.has_groups_and_markers() {
+        let part = Part {
+            groups: &groups,
+            extras: &extras,
+            environment: markers,
+        };
+        cx.resolve_among(project, &lockfile, &part)?
+    } else {
+        lockfile
+    };
     let plan = Plan::new(
         &lockfile,
         &Selection { groups, extras },
-        &environment.interpreter.markers,
+        markers,
         &environment.installed()?,
         &options,
     );
@@ -132,7 +144,7 @@ pub(crate) fn tell_finding(cx: &Context) {
 }
 
 /// The lock file, if it may be installed from.
-fn from_lock(cx: &Context, project: &Project, args: &WhatArgs) -> Result<Lockfile, Failure> {
+fn from_lock(cx: &Context, project: &Project) -> Result<Lockfile, Failure> {
     cx.console.line(format_args!(
         "{INFO}Installing dependencies from lock file{INFO:#}"
     ));
@@ -143,16 +155,12 @@ fn from_lock(cx: &Context, project: &Project, args: &WhatArgs) -> Result<Lockfil
              Run `poetry lock` to fix the lock file.",
         ));
     }
-    args.extras.choose(lockfile.extras.keys())?;
-    if lockfile.metadata.has_groups_and_markers() {
-        return Ok(lockfile);
-    }
-    if cx.console.is_verbose() {
+    if !lockfile.metadata.has_groups_and_markers() && cx.console.is_verbose() {
         let text = "Cannot install without re-resolving \
                     because the lock file is not at least version 2.1";
         cx.console.line(format_args!("{INFO}{text}{INFO:#}"));
     }
-    cx.resolve_silently(project, Some(&lockfile))
+    Ok(lockfile)
 }
 
 /// A new lock file, which is not written before all is installed.

@@ -8,6 +8,7 @@ mod install;
 mod lock;
 mod lock_vectors;
 mod monorepo;
+mod old_locks;
 mod run;
 mod unchanged;
 mod update;

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::str::FromStr;
 
-use resolver::dist::{Hash, WheelName};
+use resolver::dist::{Hash, HashedFile, WheelName};
 use resolver::index::{FileKind, IndexFile, Page};
 use resolver::lock::LockedPackage;
 use resolver::tag::Tags;
@@ -156,7 +156,7 @@ fn is_locked(package: &LockedPackage, file: &IndexFile) -> bool {
         return package
             .files
             .iter()
-            .any(|locked| locked.file == file.filename);
+            .any(|locked| is_of(locked, &file.filename));
     }
     package
         .files
@@ -164,12 +164,18 @@ fn is_locked(package: &LockedPackage, file: &IndexFile) -> bool {
         .any(|locked| file.hashes.contains(&locked.hash))
 }
 
+/// Is this what a lock says of the file with this name? A lock of format 1.0 says only hashes, which then stand for the
+/// names, too.
+fn is_of(locked: &HashedFile, file: &str) -> bool {
+    locked.file == file || locked.file == locked.hash.hex
+}
+
 /// The hashes that the lock has for a file of this name, without those that prove nothing.
 pub(super) fn known_hashes(package: &LockedPackage, file: &str) -> Result<Vec<Hash>, InstallError> {
     let hashes: Vec<&Hash> = package
         .files
         .iter()
-        .filter(|locked| locked.file == file)
+        .filter(|locked| is_of(locked, file))
         .map(|locked| &locked.hash)
         .collect();
     if hashes.is_empty() {

@@ -11,7 +11,7 @@ use pubgrub::VersionSet;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::marker::MarkerEnvironment;
-use crate::name::PackageName;
+use crate::name::{ExtraName, PackageName};
 use crate::requirement::{Origin, Requirement};
 use crate::version::Version;
 
@@ -35,6 +35,8 @@ pub(crate) struct Task<'a> {
     pub(crate) locked: &'a Locked,
     pub(crate) use_latest: FxHashSet<PackageName>,
     pub(crate) environment: Option<&'a MarkerEnvironment>,
+    /// The project's extras that are switched on, if that is known.
+    pub(crate) extras: Option<&'a [ExtraName]>,
 }
 
 /// Why a search was stopped.
@@ -348,6 +350,7 @@ impl<'a> Answers<'a> {
             world: self.task.world,
             run: self.run,
             environment: self.task.environment,
+            extras: self.task.extras,
             locked_direct,
             changes: &self.changes,
         }

@@ -75,6 +75,8 @@ pub(crate) struct Completer<'a> {
     pub(crate) run: &'a Run,
     /// Set when resolving for one environment alone.
     pub(crate) environment: Option<&'a MarkerEnvironment>,
+    /// The project's extras that are switched on, if that is known.
+    pub(crate) extras: Option<&'a [ExtraName]>,
     /// Names and origins of direct packages that the lock already knows.
     pub(crate) locked_direct: &'a dyn Fn(&Requirement) -> Option<Arc<Package>>,
     pub(crate) changes: &'a RefCell<Changes>,
@@ -99,12 +101,12 @@ impl Completer<'_> {
     pub(crate) fn root(&self, name: &str, requirements: &[Shared]) -> Result<Vec<Edge>, Stop> {
         let mut kept = Vec::new();
         for requirement in requirements {
-            if self.applies(&self.now(requirement)) {
+            if self.applies(&self.now(requirement), self.extras) {
                 kept.push(self.with_root_extras(requirement));
             }
         }
         let overridden = Overridden::Package(Node::Root, root_release(), None);
-        let kept = self.finish(name, &overridden, kept, None)?;
+        let kept = self.finish(name, &overridden, kept, self.extras)?;
         let edges = kept.into_iter().map(|shared| self.edge(shared));
         Ok(edges.collect())
     }
@@ -131,7 +133,7 @@ impl Completer<'_> {
                         .in_extras
                         .iter()
                         .any(|extra| asked.extras.contains(extra)));
-            if !unasked && self.applies(&now) {
+            if !unasked && self.applies(&now, None) {
                 kept.push(requirement);
             }
         }
@@ -145,14 +147,14 @@ impl Completer<'_> {
     }
 
     /// Poetry: neither pythons nor markers outside of this run's concern it.
-    fn applies(&self, requirement: &Requirement) -> bool {
+    fn applies(&self, requirement: &Requirement, extras: Option<&[ExtraName]>) -> bool {
         self.run
             .python
             .allows_any(&self.world.python_of(requirement))
             && self.run.admits(&requirement.marker)
             && self
                 .environment
-                .is_none_or(|environment| requirement.marker.holds(Some(environment), None))
+                .is_none_or(|environment| requirement.marker.holds(Some(environment), extras))
     }
 
     /// Poetry: the root's extras stay visible in markers, so that extras that shut each other out can be told apart.

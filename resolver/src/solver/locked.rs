@@ -33,6 +33,8 @@ pub(crate) struct Locked {
     /// Poetry: sources that the root's requirements name, which locked packages get back.
     named: FxHashMap<PackageName, String>,
     kept: Kept,
+    /// There is nothing else, and nobody is asked: see [`super::among`].
+    is_all: bool,
 }
 
 impl Locked {
@@ -57,6 +59,16 @@ impl Locked {
             packages.sort_by(|a, b| b.version.cmp(&a.version));
         }
         locked
+    }
+
+    /// Nothing else may be chosen, and nothing is read anew, not even directories.
+    pub(crate) fn alone(mut self) -> Self {
+        self.is_all = true;
+        self
+    }
+
+    pub(crate) fn is_all_there_is(&self) -> bool {
+        self.is_all
     }
 
     pub(crate) fn name_sources(&mut self, requirements: &[Shared]) {
@@ -111,6 +123,9 @@ impl Locked {
     ///
     /// Poetry: a repository is not asked again for a reference that is locked, unless extras are wanted.
     pub(crate) fn same_direct(&self, requirement: &Requirement) -> Option<Arc<Package>> {
+        if self.is_all {
+            return self.at(requirement);
+        }
         let wanted = &requirement.origin;
         let is_same: &dyn Fn(&Origin) -> bool = match wanted {
             Origin::Index { .. } | Origin::Directory { .. } => return None,
@@ -131,6 +146,21 @@ impl Locked {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.insert(same.origin);
         Some(Arc::clone(same))
+    }
+
+    /// The locked package from the place that a direct requirement leads to.
+    fn at(&self, requirement: &Requirement) -> Option<Arc<Package>> {
+        let packages = self.by_name.get(&requirement.name)?;
+        let is_there = |package: &&Arc<Package>| {
+            let source = package.source.as_ref();
+            source.is_some_and(|source| {
+                (source.to_origin(package.develop)).is_same_as(&requirement.origin)
+            })
+        };
+        (packages.iter())
+            .filter(|_| requirement.origin.is_direct())
+            .find(is_there)
+            .cloned()
     }
 
     pub(crate) fn by_origin(&self, origin: OriginId) -> Option<Arc<Package>> {

@@ -17,6 +17,7 @@
 //! Everything that shows in a lock file follows Poetry's order of steps, because the text of a marker depends on
 //! the order in which it was put together.
 
+mod among;
 mod answers;
 mod checkouts;
 mod complete;
@@ -43,11 +44,12 @@ use crate::git::Reference;
 use crate::index::Index;
 use crate::lock::{LockedPackage, Lockfile, SourceKind};
 use crate::marker::MarkerEnvironment;
-use crate::name::PackageName;
+use crate::name::{ExtraName, PackageName};
 use crate::project::{Project, ProjectError};
 use crate::resolution::Resolution;
 use crate::version::Version;
 
+pub use among::{Part, resolve_among};
 use answers::{Answers, Halt, Task};
 use checkouts::Wanted;
 use complete::root_release;
@@ -70,6 +72,8 @@ pub struct Request {
     pub use_latest: Vec<PackageName>,
     /// Resolve for this environment alone (isolated builds), not for all that the project supports.
     pub environment: Option<MarkerEnvironment>,
+    /// With an environment: the extras of the project that are switched on. `None` leaves them open.
+    pub extras: Option<Vec<ExtraName>>,
 }
 
 impl Request {
@@ -96,7 +100,7 @@ impl Request {
     pub fn latest(names: impl IntoIterator<Item = PackageName>) -> Self {
         Self {
             use_latest: names.into_iter().collect(),
-            environment: None,
+            ..Self::default()
         }
     }
 }
@@ -243,6 +247,21 @@ pub fn resolve(
     runtime: &tokio::runtime::Handle,
     reporter: &dyn Reporter,
 ) -> Result<Lockfile, SolveError> {
+    let locked = previous
+        .map(|lockfile| Locked::new(lockfile, &project.root, &project.all_sources()))
+        .unwrap_or_default();
+    resolve_from(project, locked, request, index, runtime, reporter)
+}
+
+/// As [`resolve`], from locked packages.
+fn resolve_from(
+    project: &Project,
+    mut locked: Locked,
+    request: &Request,
+    index: &Index,
+    runtime: &tokio::runtime::Handle,
+    reporter: &dyn Reporter,
+) -> Result<Lockfile, SolveError> {
     let requirements: Vec<Shared> = project.requirements().cloned().map(Shared::new).collect();
     if let Some(own) = project.package_name() {
         let mut itself = requirements.iter().map(Shared::original);
@@ -250,12 +269,13 @@ pub fn resolve(
             return Err(SolveError::SelfDependency(itself.complete_name()));
         }
     }
-    let mut locked = previous
-        .map(|lockfile| Locked::new(lockfile, &project.root, &project.all_sources()))
-        .unwrap_or_default();
     locked.name_sources(&requirements);
     let world = World::new(project, &locked, request, index, runtime, reporter);
-    ask_ahead(&world, &locked, &requirements, request);
+    if locked.is_all_there_is() {
+        world.know(&locked);
+    } else {
+        ask_ahead(&world, &locked, &requirements, request);
+    }
     let task = Task {
         title: project.title(),
         version: project.version.clone().unwrap_or_else(|| "0".to_owned()),
@@ -264,6 +284,7 @@ pub fn resolve(
         locked: &locked,
         use_latest: request.use_latest.iter().cloned().collect(),
         environment: request.environment.as_ref(),
+        extras: request.extras.as_deref(),
     };
     let (solution, changes) = solve(
         &task,

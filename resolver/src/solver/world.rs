@@ -246,6 +246,26 @@ impl<'a> World<'a> {
         }
     }
 
+    /// Takes what is locked for all that sources have.
+    pub(crate) fn know(&self, locked: &super::Locked) {
+        let mut packages = lock(&self.packages);
+        let mut listings: FxHashMap<(usize, PackageName), Listing> = FxHashMap::default();
+        for package in locked.packages().filter(|package| !package.is_direct()) {
+            let Some(place) = self.place_of(package.source.as_ref()) else {
+                continue;
+            };
+            let listing = listings.entry((place, package.name.clone())).or_default();
+            listing.versions.push((package.release(), false));
+            let key = (place, package.name.clone(), package.version.clone());
+            packages.insert(key, Arc::clone(package));
+        }
+        for listing in listings.values_mut() {
+            listing.versions.sort_by(|(a, _), (b, _)| b.cmp(a));
+        }
+        let listings = listings.into_iter();
+        lock(&self.shared.listings).extend(listings.map(|(key, it)| (key, Arc::new(it))));
+    }
+
     /// Asks for a requirement's page and its best candidate's metadata, without waiting.
     pub(crate) fn want(&self, requirement: &Requirement) {
         let Origin::Index { source } = &requirement.origin else {
