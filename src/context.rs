@@ -24,7 +24,7 @@ use tokio::runtime::Runtime;
 use crate::cli::Globals;
 use crate::console::Console;
 use crate::environment::{self, Environments};
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::progress::{Notes, Resolving};
 use crate::settings::{Places, Settings, SettingsError, variable_part};
 use crate::variables::Variables;
@@ -392,14 +392,11 @@ impl<'a> Context<'a> {
         reporter: &dyn Reporter,
     ) -> Result<Lockfile, Failure> {
         let runtime = self.runtime()?.handle();
-        Ok(solver::resolve(
-            project,
-            previous,
-            request,
-            self.index()?,
-            runtime,
-            reporter,
-        )?)
+        let index = self.index()?;
+        solver::resolve(project, previous, request, index, runtime, reporter).map_err(|error| {
+            let advice = failure::about_credentials(&error, &project.all_sources());
+            Failure::caused(error).hint_if(advice)
+        })
     }
 }
 

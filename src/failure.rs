@@ -6,7 +6,12 @@
 use std::error::Error;
 use std::fmt::Display;
 
+use resolver::dist::Source;
+use resolver::index::IndexError;
+use resolver::solver::SolveError;
+
 use crate::console::{Console, ERROR};
+use crate::settings::variable_part;
 
 /// What a command returns when it fails.
 #[derive(Debug)]
@@ -120,6 +125,24 @@ pub(crate) fn with_causes(error: &dyn Error) -> String {
         said = cause;
     }
     text
+}
+
+/// Where credentials of a source that refuses access are looked for.
+pub(crate) fn about_credentials(error: &SolveError, sources: &[Source]) -> Option<String> {
+    let SolveError::Index(IndexError::Unauthorized { url, .. }) = error else {
+        return None;
+    };
+    let is_of = |source: &&Source| {
+        let address = source.url.as_deref()?.trim_end_matches('/');
+        Some(url.strip_prefix(address)?.starts_with('/'))
+    };
+    let source = sources.iter().find(|source| is_of(source) == Some(true))?;
+    let (name, part) = (&source.name, variable_part(&source.name));
+    Some(format!(
+        "The credentials of the source `{name}` come from the variables POETRY_HTTP_BASIC_{part}_USERNAME \
+         and POETRY_HTTP_BASIC_{part}_PASSWORD, or from `http-basic.{name}` in auth.toml, where \
+         `poetry config http-basic.{name} <user>` puts them."
+    ))
 }
 
 impl From<Words> for Failure {

@@ -457,7 +457,14 @@ async fn what_does_not_pass_is_an_error_and_not_a_missing_project() {
         .await
         .unwrap_err();
     assert!(
-        matches!(error, IndexError::Status { code: 429, .. }),
+        matches!(
+            error,
+            IndexError::Busy {
+                code: 429,
+                seconds: 86_400,
+                ..
+            }
+        ),
         "{error}"
     );
     assert!(start.elapsed().as_secs() < 5);

@@ -1,5 +1,6 @@
 //! One file per command, and one for what all of them refuse.
 
+mod bad_index;
 mod bundle;
 mod env;
 mod errors;

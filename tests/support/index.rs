@@ -100,6 +100,8 @@ pub(crate) enum Fault {
     Garble,
     HangUp,
     Slow(Duration),
+    /// Another answer: status, one header, body.
+    Answer(u16, (&'static str, &'static str), &'static str),
 }
 
 #[derive(Clone, Debug)]
@@ -299,6 +301,11 @@ impl Published<'_> {
         self.change(|file| file.metadata_file = how)
     }
 
+    /// Serves another text as its metadata, hashed as announced.
+    pub(crate) fn metadata(&self, text: &str) -> &Self {
+        self.change(|file| file.metadata = Some(text.to_owned()))
+    }
+
     pub(crate) fn yanked(&self, reason: &str) -> &Self {
         self.change(|file| file.yanked = Some(reason.to_owned()))
     }
@@ -335,6 +342,9 @@ impl State {
         if let Some(Fault::Status(status)) = fault {
             return Answer::new(status, "");
         }
+        if let Some(Fault::Answer(status, (name, value), body)) = fault {
+            return Answer::new(status, body).header(name, value);
+        }
         let mut answer = self.honest_answer(request);
         match fault {
             Some(Fault::BreakOff(bytes)) => answer.break_off_after = Some(bytes),
@@ -344,7 +354,7 @@ impl State {
                 let middle = answer.body.len() / 2;
                 answer.body[middle] ^= 0xff;
             }
-            Some(Fault::Status(_)) | None => {}
+            Some(Fault::Status(_) | Fault::Answer(..)) | None => {}
         }
         answer
     }

@@ -149,8 +149,11 @@ impl Http {
             };
             let limit = failure.tries.min(self.settings.retries);
             let wait = failure.wait.unwrap_or(BACKOFF * (retries + 1));
-            if retries as usize >= limit || wait > LONGEST_WAIT {
+            if retries as usize >= limit {
                 return Err(failure.error);
+            }
+            if wait > LONGEST_WAIT {
+                return Err(too_long(failure.error, wait));
             }
             tracing::debug!(?wait, error = %failure.error, "request failed, trying again");
             tokio::time::sleep(wait).await;
@@ -349,6 +352,17 @@ fn redirect_error(url: &Url, reason: &str) -> IndexError {
     IndexError::Redirect {
         url: shown(url),
         reason: reason.to_owned(),
+    }
+}
+
+fn too_long(error: IndexError, wait: Duration) -> IndexError {
+    match error {
+        IndexError::Status { url, code } => IndexError::Busy {
+            url,
+            code,
+            seconds: wait.as_secs(),
+        },
+        other => other,
     }
 }
 

@@ -73,6 +73,16 @@ pub enum IndexError {
         /// The status.
         code: u16,
     },
+    /// The host is busy, and asks for a wait that is too long.
+    #[error("`{url}` answers with status {code} and wants to be asked again in {seconds} seconds")]
+    Busy {
+        /// What was asked for.
+        url: String,
+        /// The status.
+        code: u16,
+        /// How long it wants us to wait.
+        seconds: u64,
+    },
     /// A redirect that leads nowhere.
     #[error("`{url}` redirects {reason}")]
     Redirect {

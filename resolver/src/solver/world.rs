@@ -361,6 +361,10 @@ impl<'a> World<'a> {
         let Some(release) = release else {
             return Ok(None);
         };
+        if let Some(other) = other_identity(&release.metadata, name, version) {
+            let warning = format!("The metadata of {name} ({version}) are those of {other}");
+            self.reporter.warning(&warning);
+        }
         let read = read_requires(&release.metadata);
         for warning in &read.warnings {
             self.reporter.warning(warning);
@@ -810,6 +814,20 @@ impl<'a> World<'a> {
     pub(crate) fn reporter(&self) -> &dyn super::Reporter {
         self.reporter
     }
+}
+
+/// What metadata say that they are of, if that is not the release they were found with.
+///
+/// Poetry: such a release is used all the same.
+fn other_identity(
+    metadata: &crate::metadata::Metadata,
+    name: &PackageName,
+    version: &Version,
+) -> Option<String> {
+    let is_name = metadata.name.is_empty() || PackageName::new(&metadata.name) == *name;
+    let told: Option<Version> = metadata.version.parse().ok();
+    let is_version = metadata.version.is_empty() || told.as_ref() == Some(version);
+    (!is_name || !is_version).then(|| format!("{} ({})", metadata.name, metadata.version))
 }
 
 fn parse_python(
