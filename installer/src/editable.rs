@@ -87,6 +87,7 @@ fn entry_point_scripts(
         .into_iter()
         .flat_map(|group| entry_points.group(group))
     {
+        check_script_name(name)?;
         let (module, callable) = split_reference(name, reference)?;
         let holder = callable.split('.').next().unwrap_or(callable);
         let content = format!(
@@ -103,6 +104,17 @@ fn entry_point_scripts(
 }
 
 /// Splits `module:object`, extras cut off.
+/// A script lies in the environment's folder of programs and nowhere else.
+fn check_script_name(name: &str) -> Result<(), BuildError> {
+    let parts: Vec<Component> = Path::new(name).components().collect();
+    match parts[..] {
+        [Component::Normal(part)] if part == name && !name.contains('\\') => Ok(()),
+        _ => Err(BuildError::Manifest {
+            reason: format!("Bad script ({name}): its name is no file name"),
+        }),
+    }
+}
+
 fn split_reference<'a>(name: &str, reference: &'a str) -> Result<(&'a str, &'a str), BuildError> {
     let plain = reference.split('[').next().unwrap_or(reference);
     let parts: Vec<&str> = plain.split(':').collect();
@@ -133,6 +145,7 @@ fn copied_scripts(
     let (mut scripts, mut warnings) = (Vec::new(), Vec::new());
     for script in file_scripts(project) {
         let name = script.name;
+        check_script_name(&name)?;
         let Some(reference) = script.reference.filter(|reference| !reference.is_empty()) else {
             warnings.push(format!(
                 "  - File script {name} is missing a \"reference\" field"
@@ -489,6 +502,20 @@ mod tests {
         assert!(world.environment.root.join("bin/walk").is_file());
         // What lies outside of the environment is not touched, whatever RECORD says.
         assert!(outside.exists());
+    }
+
+    /// Poetry writes it there.
+    #[test]
+    fn a_script_outside_of_the_environment_is_refused() {
+        for name in ["../evil", "a/b", "/tmp/evil", "..", "a\\\\b"] {
+            let world = World::new();
+            let quoted = format!("\"{name}\" =");
+            world.write("pyproject.toml", &MANIFEST.replace("run-it =", &quoted));
+            let project = Project::read(&world.project_root()).unwrap();
+            let error = install_root(&project, &world.environment).unwrap_err();
+            assert!(error.to_string().contains("is no file name"), "{error}");
+            assert!(!world.site("my_app.pth").exists());
+        }
     }
 
     #[test]

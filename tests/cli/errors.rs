@@ -108,6 +108,36 @@ fn a_lock_that_cannot_be_read() {
 }
 
 #[test]
+fn a_lock_whose_packages_are_no_list() {
+    let fx = Fixture::named("service");
+    fx.write(
+        "poetry.lock",
+        "[package]\nname = \"a\"\n[metadata]\nlock-version = \"2.1\"\n",
+    );
+    insta::assert_snapshot!(fx.mpoetry(["lock"]), @"
+    exit: 1
+    ----- stderr -----
+
+    The lock file can't be read: `package` is no list of tables.
+    ");
+}
+
+#[test]
+fn a_project_for_no_python() {
+    let fx = Fixture::named("service");
+    fx.edit("pyproject.toml", ">=3.11", ">=3.11,<3.10");
+    insta::assert_snapshot!(fx.mpoetry(["lock"]), @"
+    exit: 1
+    ----- stdout -----
+    Updating dependencies
+    Resolving dependencies...
+    ----- stderr -----
+
+    no Python version is allowed by the project (>=3.11,<3.10)
+    ");
+}
+
+#[test]
 fn words_that_are_no_command() {
     let fx = Fixture::named("service");
     insta::assert_snapshot!(fx.mpoetry(["frobnicate"]), @"

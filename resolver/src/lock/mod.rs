@@ -137,6 +137,9 @@ pub enum LockError {
         "The lock file does not have a metadata entry.\nRegenerate the lock file with the `poetry lock` command."
     )]
     NoMetadata,
+    /// Its packages are no list.
+    #[error("The lock file can't be read: `package` is no list of tables.")]
+    NoList,
     /// It does not say which format it has.
     #[error(
         "The lock file is not compatible with the current version of Poetry.\nRegenerate the lock file with the `poetry lock` command."

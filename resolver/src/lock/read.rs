@@ -25,8 +25,10 @@ pub(super) fn lockfile(text: &str, folder: &Path) -> Result<Lockfile, LockError>
         folder: &folder,
         metadata: table_at(&document, &["metadata"]).ok_or(LockError::NoMetadata)?,
     };
-    let packages = document.get("package").and_then(Value::as_array);
-    let packages = packages.map_or(&[][..], Vec::as_slice);
+    let packages = match document.get("package") {
+        None => &[][..],
+        Some(packages) => packages.as_array().ok_or(LockError::NoList)?,
+    };
     Ok(Lockfile {
         packages: (packages.par_iter())
             .map(|package| reader.package(package))

@@ -192,6 +192,9 @@ pub enum SolveError {
         /// Its clashing requirements.
         requirements: Vec<String>,
     },
+    /// The project supports no Python at all.
+    #[error("no Python version is allowed by the project ({0})")]
+    NoPython(String),
     /// No release of a package that is to be added fits.
     #[error("Could not find a matching version of package {name}")]
     NoMatch {
@@ -247,6 +250,9 @@ pub fn resolve(
     runtime: &tokio::runtime::Handle,
     reporter: &dyn Reporter,
 ) -> Result<Lockfile, SolveError> {
+    if project.python_constraint.is_empty() {
+        return Err(SolveError::NoPython(project.python_versions.clone()));
+    }
     let locked = previous
         .map(|lockfile| Locked::new(lockfile, &project.root, &project.all_sources()))
         .unwrap_or_default();
