@@ -231,8 +231,9 @@ fn an_old_lock_that_lacks_something() {
     ----- stderr -----
     Creating virtualenv service in [root]/.venv
 
-    Because lib (1.0) depends on tools (*) which doesn't match any versions, lib is forbidden.
-    So, because service depends on lib (1.0), version solving failed.
+    Because no versions of lib match !=1.0
+     and lib (1.0) @ file://[root]/libs/lib depends on tools (*), tools is required.
+    So, because no versions of tools match *, version solving failed.
     ");
 }
 

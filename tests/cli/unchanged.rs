@@ -223,6 +223,7 @@ fn a_project_that_its_back_end_must_describe_is_looked_at_each_time() {
         "libs/deep/PKG-INFO",
         "Metadata-Version: 2.2\nName: deep\nVersion: 1.0\n",
     );
+    fx.write("libs/deep/setup.py", "");
     fx.mpoetry(["lock"]).success();
     std::thread::sleep(Duration::from_millis(50));
     fx.mpoetry(["lock"]).success();

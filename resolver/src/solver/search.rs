@@ -13,6 +13,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use pubgrub::VersionSet;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::constraint::Constraint;
@@ -581,11 +582,11 @@ impl<'a> Search<'a> {
 
     /// What may be chosen for a demand, and the demand that its candidates were first listed for.
     fn choose(&mut self, demand: &Rc<Demand>) -> Result<(Choice, Rc<Demand>), SolveError> {
-        let wanted = if demand.is_direct() {
-            self.answers.releases(&demand.requirement)
-        } else {
-            Releases::of(demand.constraint())
-        };
+        let mut wanted = Releases::of(demand.constraint());
+        if demand.is_direct() {
+            // The one release at that place, unless it has been ruled out.
+            wanted = wanted.intersection(&self.answers.releases(&demand.requirement));
+        }
         if let Some(choice) = self.answers.settled(&demand.requirement, &wanted)? {
             return Ok((choice, Rc::clone(demand)));
         }
