@@ -40,6 +40,10 @@ const WIDER: &str = "mk-markers-same-all-groups";
 
 /// Scenarios without a solution of which we tell in other words than Poetry, and why.
 const OTHER_WORDS: &[(&str, &str)] = &[
+    (
+        "lk-add-conflict",
+        "Poetry shows the constraint as `add` chose it, not as it was written",
+    ),
     ("random-0012", THROUGH),
     ("random-0032", THROUGH),
     ("random-0042", THROUGH),
