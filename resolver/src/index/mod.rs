@@ -19,6 +19,7 @@ mod digest;
 mod download;
 mod error;
 mod filename;
+mod flat;
 mod freshness;
 mod listing;
 mod merge;
@@ -28,6 +29,7 @@ mod range;
 mod recording;
 mod release;
 mod sdist;
+mod shelf;
 mod simple_html;
 mod simple_json;
 mod source;
@@ -38,6 +40,7 @@ mod wheel;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use indexmap::IndexMap;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +57,7 @@ pub use unpack::unpack;
 
 use client::{Http, blocking};
 use once::OnceMap;
+use shelf::Shelf;
 
 /// What the index client needs to know from the outside.
 #[derive(Clone, Debug)]
@@ -79,14 +83,15 @@ pub struct IndexSettings {
 }
 
 /// One project page of the simple API.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Page {
-    /// All files that are wheels or sdists with a readable name and version, in the page's order.
+    /// All files that are wheels or sdists with a readable name and version: the newest release first, the files of
+    /// one release in the page's order.
     pub files: Vec<IndexFile>,
 }
 
 /// A file on a project page.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct IndexFile {
     /// File name.
     pub filename: String,
@@ -111,11 +116,46 @@ pub struct IndexFile {
 }
 
 /// What a file on an index is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(missing_docs, reason = "plain words")]
 pub enum FileKind {
     Wheel,
     Sdist,
+}
+
+impl FileKind {
+    fn of(filename: &str) -> Self {
+        match filename.ends_with(".whl") {
+            true => Self::Wheel,
+            false => Self::Sdist,
+        }
+    }
+}
+
+/// A release that a source has.
+#[derive(Clone, Debug)]
+pub(crate) struct Offer {
+    pub(crate) version: Version,
+    /// Are all of its files yanked?
+    pub(crate) is_yanked: bool,
+}
+
+impl Offer {
+    fn of(page: &Page) -> Vec<Self> {
+        let mut offers: IndexMap<&Version, bool> = IndexMap::new();
+        for file in &page.files {
+            *offers.entry(&file.version).or_insert(true) &= file.yanked.is_some();
+        }
+        let mut offers: Vec<Self> = offers
+            .into_iter()
+            .map(|(version, is_yanked)| Self {
+                version: version.clone(),
+                is_yanked,
+            })
+            .collect();
+        offers.sort_by(|a, b| b.version.cmp(&a.version));
+        offers
+    }
 }
 
 /// What the solver and the lock need to know of one release.
@@ -151,6 +191,8 @@ struct Inner {
     builder: Option<Arc<dyn Builder>>,
     http: Http,
     pages: OnceMap<(Source, PackageName), page::Found>,
+    whole_pages: OnceMap<(Source, PackageName), Result<Option<Arc<Page>>, IndexError>>,
+    shelves: OnceMap<(Source, PackageName), Arc<Shelf>>,
     releases: OnceMap<(Source, PackageName, Version), release::Found>,
     downloads: OnceMap<(String, String, Vec<Hash>), Result<PathBuf, IndexError>>,
     forms: page::Forms,
@@ -204,6 +246,8 @@ impl Index {
             cache,
             builder,
             pages: OnceMap::default(),
+            whole_pages: OnceMap::default(),
+            shelves: OnceMap::default(),
             releases: OnceMap::default(),
             downloads: OnceMap::default(),
             forms: page::Forms::default(),
@@ -241,8 +285,42 @@ impl Index {
             return Ok(recording.recorded_page(&source.name, name));
         }
         let key = (source.clone(), name.clone());
+        let make = || Box::pin(page::whole(self, source, name));
+        self.inner.whole_pages.get(key, make).await
+    }
+
+    /// The releases that a project has on a source, newest first; none if the source does not have the project. Costs
+    /// less than [`Index::page`].
+    pub(crate) async fn offers(
+        &self,
+        source: &Source,
+        name: &PackageName,
+    ) -> Result<Vec<Offer>, IndexError> {
+        if let Some(recording) = &self.inner.recording {
+            let page = recording.recorded_page(&source.name, name);
+            return Ok(page.map(|page| Offer::of(&page)).unwrap_or_default());
+        }
+        let Some(page) = self.stored_page(source, name).await? else {
+            return Ok(Vec::new());
+        };
+        let offers = page.rows.iter().map(|row| Offer {
+            version: row.version.clone(),
+            is_yanked: row.is_yanked,
+        });
+        Ok(offers.collect())
+    }
+
+    async fn stored_page(&self, source: &Source, name: &PackageName) -> page::Found {
+        let key = (source.clone(), name.clone());
         let make = || Box::pin(page::find(self, source, name));
         self.inner.pages.get(key, make).await
+    }
+
+    /// What the cache knows of a project's releases.
+    async fn shelf(&self, source: &Source, name: &PackageName) -> Arc<Shelf> {
+        let key = (source.clone(), name.clone());
+        let make = async || release::shelf(self, source, name);
+        self.inner.shelves.get(key, make).await
     }
 
     /// What is known of one release; `None` if the source does not have that version.

@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 
 use crate::constraint::Constraint;
 use crate::dist::{HashedFile, Priority, Source};
-use crate::index::{Index, IndexError, Page};
+use crate::index::{Index, IndexError, Offer};
 use crate::lock::{LockedSource, SourceKind};
 use crate::marker::Marker;
 use crate::name::PackageName;
@@ -43,30 +43,14 @@ struct Listing {
 }
 
 impl Listing {
-    fn of(page: &Page) -> Self {
-        let mut yanked: FxHashMap<&Version, bool> = FxHashMap::default();
-        let mut order = Vec::new();
-        for file in &page.files {
-            let is_yanked = file.yanked.is_some();
-            yanked
-                .entry(&file.version)
-                .and_modify(|all| *all &= is_yanked)
-                .or_insert_with(|| {
-                    order.push(&file.version);
-                    is_yanked
-                });
+    fn of(offers: Vec<Offer>) -> Self {
+        let versions = offers.into_iter().map(|offer| {
+            let release = super::node::Release::new(offer.version, INDEX);
+            (release, offer.is_yanked)
+        });
+        Self {
+            versions: versions.collect(),
         }
-        let mut versions: Vec<_> = order
-            .into_iter()
-            .map(|version| {
-                (
-                    super::node::Release::new(version.clone(), INDEX),
-                    yanked[version],
-                )
-            })
-            .collect();
-        versions.sort_by(|(a, _), (b, _)| b.cmp(a));
-        Self { versions }
     }
 }
 
@@ -83,8 +67,8 @@ impl Sources {
         if let Some(listing) = lock(&self.listings).get(&key) {
             return Ok(Arc::clone(listing));
         }
-        let page = self.index.page(&self.sources[source], name).await?;
-        let listing = Arc::new(page.map_or_else(Listing::default, |page| Listing::of(&page)));
+        let offers = self.index.offers(&self.sources[source], name).await?;
+        let listing = Arc::new(Listing::of(offers));
         Ok(Arc::clone(
             lock(&self.listings).entry(key).or_insert(listing),
         ))
