@@ -56,7 +56,7 @@ pub use error::{Cause, IndexError};
 pub use unpack::unpack;
 
 use client::{Http, blocking};
-use once::OnceMap;
+pub(crate) use once::OnceMap;
 use shelf::Shelf;
 
 /// What the index client needs to know from the outside.
@@ -138,6 +138,10 @@ pub(crate) struct Offer {
     pub(crate) version: Version,
     /// Are all of its files yanked?
     pub(crate) is_yanked: bool,
+    /// Does the source announce that its metadata can be had by itself, without a look into a wheel, or a build?
+    pub(crate) is_told: bool,
+    /// What the page says of it, which its metadata need not confirm.
+    pub(crate) requires_python: Option<Arc<str>>,
 }
 
 impl Offer {
@@ -151,6 +155,8 @@ impl Offer {
             .map(|(version, is_yanked)| Self {
                 version: version.clone(),
                 is_yanked,
+                is_told: true,
+                requires_python: None,
             })
             .collect();
         offers.sort_by(|a, b| b.version.cmp(&a.version));
@@ -306,6 +312,8 @@ impl Index {
         let offers = page.rows.iter().map(|row| Offer {
             version: row.version.clone(),
             is_yanked: row.is_yanked,
+            is_told: row.is_told,
+            requires_python: row.requires_python.clone(),
         });
         Ok(offers.collect())
     }

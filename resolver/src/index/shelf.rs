@@ -175,3 +175,80 @@ pub(super) fn append(path: &Path, record: &[u8]) -> io::Result<()> {
     // In one call, which the system does in one piece, so that two processes do not mix their records.
     file.write_all(record)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Shelf, append, record};
+    use crate::index::Release;
+    use crate::metadata::Metadata;
+
+    fn release(summary: &str) -> Release {
+        Release {
+            metadata: Metadata {
+                summary: summary.to_owned(),
+                ..Metadata::default()
+            },
+            files: Vec::new(),
+            yanked: None,
+        }
+    }
+
+    fn put(path: &Path, version: &str, fingerprint: u8, summary: &str) {
+        let url = ("file".to_owned(), Vec::new(), summary.to_owned());
+        let record = record(version, &[fingerprint; 16], &release(summary), &vec![url]);
+        append(path, &record).unwrap();
+    }
+
+    fn summary(shelf: &Shelf, version: &str) -> Option<String> {
+        let known = shelf.find(version)?;
+        let summary = known.release().unwrap().metadata.summary;
+        assert_eq!(known.addresses().unwrap()[0].2, summary);
+        Some(summary)
+    }
+
+    #[test]
+    fn the_last_that_was_learned_of_a_release_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("below/a");
+        assert!(Shelf::read(&path).find("1.0").is_none());
+        put(&path, "1.0", 1, "one");
+        put(&path, "2.0", 2, "two");
+        put(&path, "1.0", 3, "newer");
+        let length = std::fs::metadata(&path).unwrap().len();
+        let shelf = Shelf::read(&path);
+        assert_eq!(summary(&shelf, "1.0").unwrap(), "newer");
+        assert_eq!(shelf.find("1.0").unwrap().fingerprint, [3; 16]);
+        assert_eq!(summary(&shelf, "2.0").unwrap(), "two");
+        assert_eq!(summary(&shelf, "3.0"), None);
+        // What is outdated does not stay on the disk.
+        assert!(std::fs::metadata(&path).unwrap().len() < length);
+        assert_eq!(summary(&Shelf::read(&path), "1.0").unwrap(), "newer");
+    }
+
+    #[test]
+    fn what_is_damaged_is_a_miss_and_does_not_hide_what_follows_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        put(&path, "1.0", 1, "one");
+        let first = std::fs::metadata(&path).unwrap().len() as usize;
+        put(&path, "2.0", 2, "two");
+        let whole = std::fs::read(&path).unwrap();
+        for at in 0..whole.len() {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 1;
+            for damaged in [&flipped[..], &whole[..at]] {
+                std::fs::write(&path, damaged).unwrap();
+                let shelf = Shelf::read(&path);
+                let has_first = at >= first;
+                assert_eq!(summary(&shelf, "1.0").is_some(), has_first);
+                assert_eq!(summary(&shelf, "2.0"), None);
+                put(&path, "3.0", 3, "three");
+                let shelf = Shelf::read(&path);
+                assert_eq!(summary(&shelf, "1.0").is_some(), has_first);
+                assert_eq!(summary(&shelf, "3.0").unwrap(), "three");
+            }
+        }
+    }
+}

@@ -13,6 +13,7 @@
 
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,10 @@ pub(super) struct Row {
     pub(super) version: Version,
     /// Are all files yanked?
     pub(super) is_yanked: bool,
+    /// Does the page announce metadata of one of its files?
+    pub(super) is_told: bool,
+    /// As the first file says that says something.
+    pub(super) requires_python: Option<Arc<str>>,
     pub(super) fingerprint: Fingerprint,
     /// Where its files are in the body.
     start: u64,
@@ -81,6 +86,11 @@ impl StoredPage {
             rows.push(Row {
                 version: release.version.clone(),
                 is_yanked: release.files.iter().all(|file| file.yanked.is_some()),
+                is_told: release
+                    .files
+                    .iter()
+                    .any(|file| file.core_metadata.is_some()),
+                requires_python: requires_python(release, rows.last()),
                 fingerprint: fingerprint(&release.files),
                 start: start as u64,
                 length: length(&body[start..]),
@@ -120,6 +130,8 @@ impl StoredPage {
         for row in &self.rows {
             head.bytes(row.version.as_str().as_bytes());
             head.0.push(row.is_yanked.into());
+            head.0.push(row.is_told.into());
+            head.text(row.requires_python.as_deref());
             head.0.extend_from_slice(&row.fingerprint);
             head.number(row.length);
             head.number(row.checksum);
@@ -279,9 +291,13 @@ fn read_rows(mut reader: Reader<'_>) -> Option<Vec<Row>> {
     let mut rows = Vec::new();
     let mut start = 0;
     while !reader.0.is_empty() {
+        let version = std::str::from_utf8(reader.bytes()?).ok()?.parse().ok()?;
+        let (is_yanked, is_told) = (reader.flag()?, reader.flag()?);
         let row = Row {
-            version: std::str::from_utf8(reader.bytes()?).ok()?.parse().ok()?,
-            is_yanked: reader.flag()?,
+            version,
+            is_yanked,
+            is_told,
+            requires_python: reader.text()?.map(|text| shared(text, rows.last())),
             fingerprint: reader.array()?,
             start,
             length: reader.number()?,
@@ -291,6 +307,20 @@ fn read_rows(mut reader: Reader<'_>) -> Option<Vec<Row>> {
         rows.push(row);
     }
     Some(rows)
+}
+
+fn requires_python(release: &Listed<'_>, last: Option<&Row>) -> Option<Arc<str>> {
+    let mut files = release.files.iter();
+    let text = files.find_map(|file| file.requires_python.as_deref())?;
+    Some(shared(text, last))
+}
+
+/// The text; the last row's own, if it is the same.
+fn shared(text: &str, last: Option<&Row>) -> Arc<str> {
+    match last.and_then(|row| row.requires_python.as_ref()) {
+        Some(last) if **last == *text => Arc::clone(last),
+        _ => text.into(),
+    }
 }
 
 fn read_part(path: &Path, start: u64, length: usize) -> io::Result<Vec<u8>> {
@@ -381,5 +411,166 @@ impl<'a> File<'a> {
             size: self.size,
             upload_time: self.upload_time.map(str::to_owned),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::StoredPage;
+    use crate::dist::Hash;
+    use crate::index::freshness::Freshness;
+    use crate::index::listing::{Link, LinkHash, Listed};
+    use crate::index::{FileKind, IndexFile};
+
+    fn hash(algorithm: &'static str, hex: &'static str) -> LinkHash<'static> {
+        LinkHash {
+            algorithm: algorithm.into(),
+            hex: hex.into(),
+        }
+    }
+
+    fn link(filename: &'static str) -> Link<'static> {
+        Link {
+            filename: filename.into(),
+            url: format!("https://host/{filename}").into(),
+            ..Link::default()
+        }
+    }
+
+    fn listed(version: &str, files: Vec<Link<'static>>) -> Listed<'static> {
+        Listed {
+            version: version.parse().unwrap(),
+            files,
+        }
+    }
+
+    fn releases() -> [Listed<'static>; 2] {
+        let full = Link {
+            url: "https://host/other".into(),
+            hashes: vec![hash("sha256", "00"), hash("md5", "11")],
+            requires_python: Some(">=3".into()),
+            yanked: Some("".into()),
+            core_metadata: Some(Some(hash("sha256", "22"))),
+            size: Some(7),
+            upload_time: Some("2024-01-01T00:00:00Z".into()),
+            ..link("a-2.0-py3-none-any.whl")
+        };
+        let announced = Link {
+            core_metadata: Some(None),
+            ..link("a-1.0-py3-none-any.whl")
+        };
+        [
+            listed("2.0", vec![full]),
+            listed("1.0", vec![link("a-1.0.tar.gz"), announced]),
+        ]
+    }
+
+    fn freshness() -> Freshness {
+        Freshness {
+            stored: 5,
+            lifetime: 600,
+            etag: Some("\"a\"".to_owned()),
+            last_modified: None,
+        }
+    }
+
+    fn kept(folder: &Path) -> StoredPage {
+        let mut page = StoredPage::new(freshness(), &releases());
+        page.keep(folder.join("a"));
+        page
+    }
+
+    #[test]
+    fn a_page_comes_back_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = StoredPage::new(freshness(), &releases());
+        let kept = kept(folder.path());
+        let read = StoredPage::read(folder.path().join("a")).unwrap();
+        let plain = |filename: &str, version: &str| IndexFile {
+            filename: filename.to_owned(),
+            url: format!("https://host/{filename}"),
+            version: version.parse().unwrap(),
+            kind: FileKind::Wheel,
+            hashes: Vec::new(),
+            requires_python: None,
+            yanked: None,
+            core_metadata: None,
+            size: None,
+            upload_time: None,
+        };
+        let full = IndexFile {
+            url: "https://host/other".to_owned(),
+            hashes: vec![Hash::sha256("00"), "md5:11".parse().unwrap()],
+            requires_python: Some(">=3".to_owned()),
+            yanked: Some(String::new()),
+            core_metadata: Some(Some(Hash::sha256("22"))),
+            size: Some(7),
+            upload_time: Some("2024-01-01T00:00:00Z".to_owned()),
+            ..plain("a-2.0-py3-none-any.whl", "2.0")
+        };
+        let sdist = IndexFile {
+            kind: FileKind::Sdist,
+            ..plain("a-1.0.tar.gz", "1.0")
+        };
+        let announced = IndexFile {
+            core_metadata: Some(None),
+            ..plain("a-1.0-py3-none-any.whl", "1.0")
+        };
+        let expected = format!("{:?}", [&full, &sdist, &announced]);
+        for page in [held, kept, read] {
+            assert_eq!(page.freshness, freshness());
+            assert_eq!(format!("{:?}", page.page().unwrap().files), expected);
+            let row = page.row(&"2".parse().unwrap()).unwrap();
+            assert!(row.is_yanked && row.is_told);
+            assert_eq!(row.requires_python.as_deref(), Some(">=3"));
+            let files = page.files(row).unwrap();
+            assert_eq!(format!("{files:?}"), format!("{:?}", [&full]));
+            assert!(page.row(&"3".parse().unwrap()).is_none());
+        }
+    }
+
+    #[test]
+    fn whatever_is_damaged_is_a_miss() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let whole = kept(folder.path()).page().unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        for at in 0..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1;
+            for damaged in [&flipped[..], &bytes[..at]] {
+                std::fs::write(&path, damaged).unwrap();
+                let Some(page) = StoredPage::read(path.clone()) else {
+                    continue;
+                };
+                // Its age may be lost without harm.
+                assert!(page.freshness == freshness() || page.freshness.lifetime == 0);
+                if let Some(page) = page.page() {
+                    assert_eq!(format!("{page:?}"), format!("{whole:?}"));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_grows_young_in_place_unless_it_was_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut page = kept(folder.path());
+        let renewed = Freshness {
+            stored: 9,
+            ..freshness()
+        };
+        page.renew(renewed.clone());
+        let path = folder.path().join("a");
+        let read = StoredPage::read(path.clone()).unwrap();
+        assert_eq!(read.freshness, renewed);
+        assert!(read.page().is_some());
+
+        StoredPage::new(freshness(), &releases()[..1]).keep(path.clone());
+        page.renew(renewed);
+        assert!(page.page().is_none());
+        assert!(StoredPage::read(path).is_none());
     }
 }

@@ -1,22 +1,24 @@
 //! The solver's view of the outside: blocking answers, gathered ahead of time.
 //!
-//! The solver is ordinary synchronous code on its own thread. Whenever a requirement becomes known, its project
-//! page and the metadata of its best candidate are asked for on the runtime, because ranking (see
-//! [`super::priority`]) needs just these. When the solver needs an answer it waits for that one. What it decides
-//! never depends on which answers happened to arrive first.
+//! The solver is ordinary synchronous code on its own thread. What it needs is fetched and read on the runtime, ahead
+//! of it: whenever a requirement becomes known, so does the release that will probably meet it, and from its
+//! metadata the next requirements, down to the leaves ([`Sources::follow`]). When the solver needs an answer it waits
+//! for that one. What it decides never depends on what was guessed, nor on which answers arrived first.
 
+use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use pubgrub::VersionSet;
 use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::runtime::Handle;
 
 use crate::constraint::Constraint;
 use crate::dist::{HashedFile, Priority, Source};
-use crate::index::{Index, IndexError, Offer};
+use crate::index::{Index, IndexError, Offer, OnceMap, Release};
 use crate::lock::{LockedSource, SourceKind};
 use crate::marker::Marker;
-use crate::name::PackageName;
+use crate::name::{ExtraName, PackageName};
 use crate::path::resolve;
 use crate::project::{Project, read_library};
 use crate::requirement::{Origin, Requirement};
@@ -24,7 +26,7 @@ use crate::version::Version;
 
 use super::SolveError;
 use super::node::{INDEX, OriginId, Releases};
-use super::package::{Package, read_requires};
+use super::package::{Package, Requires, read_requires};
 use super::shared::Shared;
 
 /// A version that an index offers.
@@ -39,14 +41,24 @@ pub(crate) struct Candidate {
 /// All versions of a project on one source, newest first.
 #[derive(Debug, Default)]
 struct Listing {
-    versions: Vec<(super::node::Release, bool)>,
+    versions: Vec<Listed>,
+}
+
+#[derive(Debug)]
+struct Listed {
+    release: super::node::Release,
+    yanked: bool,
+    is_told: bool,
+    requires_python: Option<Arc<str>>,
 }
 
 impl Listing {
     fn of(offers: Vec<Offer>) -> Self {
-        let versions = offers.into_iter().map(|offer| {
-            let release = super::node::Release::new(offer.version, INDEX);
-            (release, offer.is_yanked)
+        let versions = offers.into_iter().map(|offer| Listed {
+            release: super::node::Release::new(offer.version, INDEX),
+            yanked: offer.is_yanked,
+            is_told: offer.is_told,
+            requires_python: offer.requires_python,
         });
         Self {
             versions: versions.collect(),
@@ -58,10 +70,184 @@ impl Listing {
 struct Sources {
     index: Index,
     sources: Vec<Source>,
+    /// The pythons that the project supports.
+    python: Constraint,
+    /// The files of locked releases: while they stay the same, what the cache knows of the release counts.
+    locked_files: FxHashMap<(PackageName, Version), Vec<HashedFile>>,
     listings: Mutex<FxHashMap<(usize, PackageName), Arc<Listing>>>,
+    packages: OnceMap<(usize, PackageName, Version), Result<Option<Arc<Read>>, IndexError>>,
+    guesses: Mutex<FxHashMap<PackageName, Guess>>,
+    /// By Requires-Python, see [`Sources::supports`].
+    supported: Mutex<FxHashMap<Arc<str>, bool>>,
+}
+
+/// A release as it was read.
+struct Read {
+    /// `None` if its Requires-Python can't be read.
+    package: Option<Arc<Package>>,
+    python_versions: String,
+    /// What Poetry warns of when it reads the release.
+    warnings: Vec<String>,
+}
+
+/// How likely something is needed.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+enum Need {
+    /// The solver asks for it.
+    Sure,
+    /// Asked for ahead of the solver. It must not cost more than a request: no wheel is fetched and nothing is built.
+    Guessed,
+}
+
+/// What is guessed about a name before the solver comes to it.
+#[derive(Default)]
+struct Guess {
+    /// Locked releases whose metadata is asked for already.
+    locked: Vec<Version>,
+    /// What all requirements so far leave, as long as they leave something.
+    wanted: Option<Releases>,
+    requirements: FxHashSet<(Need, Option<String>, String, Vec<ExtraName>)>,
+    followed: FxHashSet<(Version, Vec<ExtraName>)>,
+}
+
+impl Guess {
+    /// The releases to expect now that there is one more requirement; `None` if it is no news.
+    fn add(
+        &mut self,
+        requirement: &Requirement,
+        source: Option<&str>,
+        need: Need,
+    ) -> Option<Releases> {
+        let constraint = &requirement.constraint;
+        if self.locked.iter().any(|version| constraint.allows(version)) {
+            return None;
+        }
+        let key = (
+            need,
+            source.map(str::to_owned),
+            constraint.to_string(),
+            requirement.extras.clone(),
+        );
+        if !self.requirements.insert(key) {
+            return None;
+        }
+        let wanted = Releases::of(constraint);
+        let both = self
+            .wanted
+            .take()
+            .map(|before| before.intersection(&wanted))
+            .filter(|both| *both != Releases::empty());
+        let wanted = both.unwrap_or(wanted);
+        self.wanted = Some(wanted.clone());
+        Some(wanted)
+    }
 }
 
 impl Sources {
+    /// Asks for what a requirement probably leads to: its page, the metadata of its best candidate, and what that one
+    /// requires in turn. Does not wait.
+    fn follow(self: &Arc<Self>, runtime: &Handle, requirement: &Requirement, need: Need) {
+        let Origin::Index { source } = &requirement.origin else {
+            return;
+        };
+        let name = requirement.name.clone();
+        let wanted = {
+            let mut guesses = lock(&self.guesses);
+            let guess = guesses.entry(name.clone()).or_default();
+            guess.add(requirement, source.as_deref(), need)
+        };
+        let Some(wanted) = wanted else { return };
+        let shared = Arc::clone(self);
+        let (source, extras) = (source.clone(), requirement.extras.clone());
+        let prereleases = requirement.allows_prereleases;
+        drop(runtime.spawn(async move {
+            // Failures show when the solver asks for the same thing.
+            let found = shared
+                .find(&name, source.as_deref(), &wanted, prereleases)
+                .await;
+            let Ok(found) = found else { return };
+            // The solver looks into those that don't fit too, one by one, before it comes to the first that does.
+            let first = shared.first_fit(&found);
+            shared.fetch(&Handle::current(), &name, found.told(0..first));
+            let best = match need {
+                Need::Sure => found.nth(first),
+                Need::Guessed => found.told(first..found.len().min(first + 1)).next(),
+            };
+            let Some(best) = best else { return };
+            let read = shared.package(best.source, &name, &best.version).await;
+            if let Ok(Some(read)) = read
+                && let Some(package) = &read.package
+            {
+                shared.follow_all(package, &extras);
+            }
+        }));
+    }
+
+    /// Asks for the metadata of some releases of a name, without waiting.
+    fn fetch(
+        self: &Arc<Self>,
+        runtime: &Handle,
+        name: &PackageName,
+        releases: impl Iterator<Item = Candidate>,
+    ) {
+        for Candidate {
+            source, version, ..
+        } in releases
+        {
+            let (shared, name) = (Arc::clone(self), name.clone());
+            drop(runtime.spawn(async move {
+                drop(shared.package(source, &name, &version).await);
+            }));
+        }
+    }
+
+    /// The place of the first candidate that is for all pythons of the project, or else of the best one.
+    fn first_fit(&self, found: &Candidates) -> usize {
+        let fits = |&pick: &(usize, usize)| {
+            let python = found.listed(pick).requires_python.as_ref();
+            python.is_none_or(|python| self.supports(python))
+        };
+        found.picks.iter().position(fits).unwrap_or(0)
+    }
+
+    /// Is a release with this Requires-Python for all pythons of the project?
+    fn supports(&self, requires_python: &Arc<str>) -> bool {
+        let known = lock(&self.supported).get(requires_python).copied();
+        known.unwrap_or_else(|| {
+            let python = Constraint::parse_marker_version(requires_python);
+            let supported = python.is_ok_and(|python| python.allows_all(&self.python));
+            lock(&self.supported).insert(Arc::clone(requires_python), supported);
+            supported
+        })
+    }
+
+    /// Follows the requirements of a release that may count.
+    fn follow_all(self: &Arc<Self>, package: &Package, extras: &[ExtraName]) {
+        let news = {
+            let mut guesses = lock(&self.guesses);
+            let guess = guesses.entry(package.name.clone()).or_default();
+            guess
+                .followed
+                .insert((package.version.clone(), extras.to_vec()))
+        };
+        if !news {
+            return;
+        }
+        let runtime = Handle::current();
+        let asked = package.with_own_extras(extras);
+        for requirement in &package.requirements {
+            let requirement = requirement.get();
+            let in_extras = &requirement.in_extras;
+            let is_asked =
+                in_extras.is_empty() || in_extras.iter().any(|extra| asked.contains(extra));
+            let marker = &requirement.marker;
+            if is_asked && (marker.is_any() || self.python.allows_any(&marker.python_constraint()))
+            {
+                self.follow(&runtime, &requirement, Need::Guessed);
+            }
+        }
+    }
+
     async fn listing(&self, source: usize, name: &PackageName) -> Result<Arc<Listing>, IndexError> {
         let key = (source, name.clone());
         if let Some(listing) = lock(&self.listings).get(&key) {
@@ -82,33 +268,54 @@ impl Sources {
         source: Option<&str>,
         wanted: &Releases,
         prereleases: Option<bool>,
-    ) -> Result<Vec<Candidate>, IndexError> {
-        let mut found = Vec::new();
+    ) -> Result<Candidates, IndexError> {
+        let mut found = Candidates::default();
         if let Some(source) = source {
             if let Some(place) = self.source(source) {
-                let listing = self.listing(place, name).await?;
-                found = select(&listing, place, wanted, prereleases);
+                found.add(place, self.listing(place, name).await?, wanted, prereleases);
             }
-        } else {
-            for (place, source) in self.sources.iter().enumerate() {
-                match source.priority {
-                    Priority::Explicit => continue,
-                    Priority::Supplemental if !found.is_empty() => break,
-                    Priority::Primary | Priority::Supplemental => {}
-                }
-                let listing = self.listing(place, name).await?;
-                found.extend(select(&listing, place, wanted, prereleases));
-            }
+            return Ok(found);
         }
-        // Stable: of equal versions the one on the first source stays first.
-        let indifferent = prereleases == Some(true);
-        found.sort_by(|a, b| {
-            let rank = |c: &Candidate| (!c.yanked, !indifferent && !c.version.is_prerelease());
-            rank(b)
-                .cmp(&rank(a))
-                .then_with(|| b.version.cmp(&a.version))
-        });
+        for (place, source) in self.sources.iter().enumerate() {
+            match source.priority {
+                Priority::Explicit => continue,
+                Priority::Supplemental if found.len() > 0 => break,
+                Priority::Primary | Priority::Supplemental => {}
+            }
+            found.add(place, self.listing(place, name).await?, wanted, prereleases);
+        }
         Ok(found)
+    }
+
+    /// A release from one source, read.
+    async fn package(
+        &self,
+        source: usize,
+        name: &PackageName,
+        version: &Version,
+    ) -> Result<Option<Arc<Read>>, IndexError> {
+        let key = (source, name.clone(), version.clone());
+        let make = || Box::pin(self.read(source, name, version));
+        self.packages.get(key, make).await
+    }
+
+    async fn read(
+        &self,
+        source: usize,
+        name: &PackageName,
+        version: &Version,
+    ) -> Result<Option<Arc<Read>>, IndexError> {
+        let place = &self.sources[source];
+        let locked = self.locked_files.get(&(name.clone(), version.clone()));
+        let release = match locked {
+            Some(files) => {
+                self.index
+                    .locked_release(place, name, version, files)
+                    .await?
+            }
+            None => self.index.release(place, name, version).await?,
+        };
+        Ok(release.map(|release| Arc::new(Read::of(&release, place, name, version))))
     }
 
     fn source(&self, name: &str) -> Option<usize> {
@@ -118,36 +325,132 @@ impl Sources {
     }
 }
 
-/// Poetry: yanked releases count only for an exact pin, pre-releases only if allowed or if nothing else is left.
-fn select(
-    listing: &Listing,
-    source: usize,
-    wanted: &Releases,
-    prereleases: Option<bool>,
-) -> Vec<Candidate> {
-    use pubgrub::VersionSet;
-    let exact = wanted.is_exact();
-    let mut stable = Vec::new();
-    let mut unstable = Vec::new();
-    for (release, yanked) in &listing.versions {
-        if (*yanked && !exact) || !wanted.contains(release) {
-            continue;
-        }
-        let candidate = Candidate {
-            version: release.version.clone(),
-            source,
-            yanked: *yanked,
+impl Read {
+    fn of(release: &Release, place: &Source, name: &PackageName, version: &Version) -> Self {
+        let metadata = &release.metadata;
+        let Requires {
+            requirements,
+            extras,
+            warnings,
+        } = read_requires(metadata);
+        let python_versions = metadata
+            .requires_python
+            .clone()
+            .filter(|text| !text.is_empty())
+            .unwrap_or_else(|| "*".to_owned());
+        let package = |python| Package {
+            name: name.clone(),
+            pretty_name: name.to_string(),
+            version: version.clone(),
+            origin: INDEX,
+            description: metadata.summary.clone(),
+            python,
+            python_versions: python_versions.clone(),
+            requirements,
+            extras,
+            files: release.files.clone(),
+            develop: false,
+            source: place.url.as_ref().map(|url| LockedSource {
+                kind: SourceKind::Legacy,
+                url: url.clone(),
+                reference: Some(place.name.clone()),
+                resolved_reference: None,
+                subdirectory: None,
+            }),
+            yanked: release.yanked.clone(),
         };
-        if prereleases != Some(true) && candidate.version.is_prerelease() {
-            unstable.push(candidate);
-        } else {
-            stable.push(candidate);
+        let python = Constraint::parse_marker_version(&python_versions).ok();
+        Self {
+            package: python.map(package).map(Arc::new),
+            python_versions,
+            warnings,
         }
     }
-    if stable.is_empty() && prereleases.is_none() {
-        unstable
-    } else {
-        stable
+}
+
+/// The releases of a name that may be chosen, best first.
+#[derive(Default)]
+pub(crate) struct Candidates {
+    listings: Vec<(usize, Arc<Listing>)>,
+    /// Listing, and place in it.
+    picks: Vec<(usize, usize)>,
+}
+
+impl Candidates {
+    /// Poetry: yanked releases count only for an exact pin, pre-releases only if allowed or if nothing else is left.
+    fn add(
+        &mut self,
+        source: usize,
+        listing: Arc<Listing>,
+        wanted: &Releases,
+        prereleases: Option<bool>,
+    ) {
+        let exact = wanted.is_exact();
+        let mut stable = Vec::new();
+        let mut unstable = Vec::new();
+        for (place, listed) in listing.versions.iter().enumerate() {
+            if (listed.yanked && !exact) || !wanted.contains(&listed.release) {
+                continue;
+            }
+            if prereleases != Some(true) && listed.release.version.is_prerelease() {
+                unstable.push((self.listings.len(), place));
+            } else {
+                stable.push((self.listings.len(), place));
+            }
+        }
+        if stable.is_empty() && prereleases.is_none() {
+            stable = unstable;
+        }
+        self.picks.append(&mut stable);
+        self.listings.push((source, listing));
+        // One listing is in order, and without a pin nothing in it is yanked.
+        if self.listings.len() > 1 || exact {
+            self.sort(prereleases == Some(true));
+        }
+    }
+
+    fn sort(&mut self, indifferent: bool) {
+        let mut picks = std::mem::take(&mut self.picks);
+        // Stable: of equal versions the one on the first source stays first.
+        picks.sort_by_cached_key(|&pick| {
+            let candidate = self.at(pick);
+            let is_preferred = !indifferent && !candidate.version.is_prerelease();
+            Reverse((!candidate.yanked, is_preferred, candidate.version))
+        });
+        self.picks = picks;
+    }
+
+    fn at(&self, (listing, place): (usize, usize)) -> Candidate {
+        let (source, listing) = &self.listings[listing];
+        let listed = &listing.versions[place];
+        Candidate {
+            version: listed.release.version.clone(),
+            source: *source,
+            yanked: listed.yanked,
+        }
+    }
+
+    fn nth(&self, place: usize) -> Option<Candidate> {
+        self.picks.get(place).map(|&pick| self.at(pick))
+    }
+
+    fn listed(&self, (listing, place): (usize, usize)) -> &Listed {
+        &self.listings[listing].1.versions[place]
+    }
+
+    /// Those in a range of places whose metadata costs one request.
+    fn told(&self, range: std::ops::Range<usize>) -> impl Iterator<Item = Candidate> {
+        let picks = self.picks[range].iter();
+        let told = picks.filter(|&&pick| self.listed(pick).is_told);
+        told.map(|&pick| self.at(pick))
+    }
+
+    pub(crate) fn first(&self) -> Option<Candidate> {
+        self.nth(0)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.picks.len()
     }
 }
 
@@ -156,14 +459,13 @@ pub(crate) struct World<'a> {
     shared: Arc<Sources>,
     runtime: &'a Handle,
     reporter: &'a dyn super::Reporter,
-    wanted: Mutex<FxHashSet<(PackageName, Option<String>, String)>>,
     packages: Mutex<FxHashMap<(usize, PackageName, Version), Arc<Package>>>,
+    /// The versions that were best for a name at some time.
+    tried: Mutex<FxHashMap<PackageName, FxHashSet<Version>>>,
     direct: Mutex<Vec<(String, Arc<Package>)>>,
     /// Poetry: the pythons of a requirement and of its marker are derived in two ways, which differ on some markers.
     requirement_pythons: Mutex<FxHashMap<Marker, Constraint>>,
     marker_pythons: Mutex<FxHashMap<Marker, Constraint>>,
-    /// The files of locked releases: while they stay the same, what the cache knows of the release counts.
-    locked_files: FxHashMap<(PackageName, Version), Vec<HashedFile>>,
     /// Names that the root brings as direct origins, see [`World::library_requirements`].
     root_direct: FxHashSet<PackageName>,
 }
@@ -185,79 +487,50 @@ impl<'a> World<'a> {
             shared: Arc::new(Sources {
                 index: index.clone(),
                 sources: project.all_sources(),
+                python: project.python_constraint.clone(),
+                locked_files: locked
+                    .packages()
+                    .map(|package| {
+                        let release = (package.name.clone(), package.version.clone());
+                        (release, package.files.clone())
+                    })
+                    .collect(),
                 listings: Mutex::default(),
+                packages: OnceMap::default(),
+                guesses: Mutex::default(),
+                supported: Mutex::default(),
             }),
             runtime,
             reporter,
-            wanted: Mutex::default(),
             packages: Mutex::default(),
+            tried: Mutex::default(),
             direct: Mutex::default(),
             requirement_pythons: Mutex::default(),
             marker_pythons: Mutex::default(),
-            locked_files: locked
-                .packages()
-                .map(|package| {
-                    (
-                        (package.name.clone(), package.version.clone()),
-                        package.files.clone(),
-                    )
-                })
-                .collect(),
             root_direct,
         }
     }
 
-    /// Asks for a requirement's page and its best candidate's metadata, without waiting.
+    /// Asks for what a requirement will probably lead to, without waiting.
     pub(crate) fn want(&self, requirement: &Requirement) {
-        let Origin::Index { source } = &requirement.origin else {
-            return;
-        };
-        let key = (
-            requirement.name.clone(),
-            source.clone(),
-            requirement.constraint.to_string(),
-        );
-        if !lock(&self.wanted).insert(key) {
-            return;
-        }
-        let shared = Arc::clone(&self.shared);
-        let (name, source) = (requirement.name.clone(), source.clone());
-        let wanted = Releases::of(&requirement.constraint);
-        let prereleases = requirement.allows_prereleases;
-        drop(self.runtime.spawn(async move {
-            // Failures show when the solver asks for the same thing.
-            let found = shared
-                .find(&name, source.as_deref(), &wanted, prereleases)
-                .await;
-            if let Some(best) = found.ok().and_then(|found| found.into_iter().next()) {
-                drop(
-                    shared
-                        .index
-                        .release(&shared.sources[best.source], &name, &best.version)
-                        .await,
-                );
-            }
-        }));
+        self.shared.follow(self.runtime, requirement, Need::Sure);
     }
 
-    /// Asks for the metadata of a version that is likely to be chosen, without waiting.
+    /// Asks for the metadata of a locked version, without waiting. While that one satisfies what is required of its
+    /// name, nothing else is asked for.
     pub(crate) fn want_release(&self, name: &PackageName, version: &Version, source: usize) {
-        let shared = Arc::clone(&self.shared);
-        let (name, version) = (name.clone(), version.clone());
-        let files = self
-            .locked_files
-            .get(&(name.clone(), version.clone()))
-            .cloned();
-        drop(self.runtime.spawn(async move {
-            let place = &shared.sources[source];
-            let files = files.unwrap_or_default();
-            drop(
-                shared
-                    .index
-                    .locked_release(place, &name, &version, &files)
-                    .await,
-            );
-        }));
+        {
+            let mut guesses = lock(&self.shared.guesses);
+            let guess = guesses.entry(name.clone()).or_default();
+            guess.locked.push(version.clone());
+        }
+        let release = Candidate {
+            version: version.clone(),
+            source,
+            yanked: false,
+        };
+        let release = std::iter::once(release);
+        self.shared.fetch(self.runtime, name, release);
     }
 
     /// The candidates for a requirement's name and source within a set of releases, best first.
@@ -267,10 +540,27 @@ impl<'a> World<'a> {
         source: Option<&str>,
         wanted: &Releases,
         prereleases: Option<bool>,
-    ) -> Result<Vec<Candidate>, SolveError> {
-        Ok(self
+    ) -> Result<Candidates, SolveError> {
+        let found = self
             .runtime
-            .block_on(self.shared.find(name, source, wanted, prereleases))?)
+            .block_on(self.shared.find(name, source, wanted, prereleases))?;
+        self.expect_rejection(name, &found);
+        Ok(found)
+    }
+
+    /// When best candidates of a name are rejected one after the other, asks for as many more as were rejected, so
+    /// that the solver waits a few times only and at most half is asked for in vain.
+    fn expect_rejection(&self, name: &PackageName, found: &Candidates) {
+        let Some(best) = found.first() else { return };
+        let key = (best.source, name.clone(), best.version.clone());
+        let is_expected = self.shared.packages.is_asked_for(&key);
+        let mut tried = lock(&self.tried);
+        let tried = tried.entry(name.clone()).or_default();
+        if tried.insert(best.version) && !is_expected {
+            let end = found.len().min(tried.len());
+            self.shared
+                .fetch(self.runtime, name, found.told(1.min(end)..end));
+        }
     }
 
     /// Reads a release from one source.
@@ -284,50 +574,18 @@ impl<'a> World<'a> {
         if let Some(package) = lock(&self.packages).get(&key) {
             return Ok(Some(Arc::clone(package)));
         }
-        let place = &self.shared.sources[source];
-        let index = &self.shared.index;
-        let locked = self.locked_files.get(&(name.clone(), version.clone()));
-        let release = match locked {
-            Some(files) => self
-                .runtime
-                .block_on(index.locked_release(place, name, version, files))?,
-            None => self.runtime.block_on(index.release(place, name, version))?,
-        };
-        let Some(release) = release else {
-            return Ok(None);
-        };
-        let read = read_requires(&release.metadata);
+        let read = self
+            .runtime
+            .block_on(self.shared.package(source, name, version))?;
+        let Some(read) = read else { return Ok(None) };
         for warning in &read.warnings {
             self.reporter.warning(warning);
         }
-        let python_versions = release.metadata.requires_python.clone();
-        let python_versions = python_versions
-            .filter(|text| !text.is_empty())
-            .unwrap_or_else(|| "*".to_owned());
-        let package = Arc::new(Package {
-            name: name.clone(),
-            pretty_name: name.to_string(),
-            version: version.clone(),
-            origin: INDEX,
-            description: release.metadata.summary.clone(),
-            python: parse_python(&python_versions, name, version)?,
-            python_versions,
-            requirements: read.requirements,
-            extras: read.extras,
-            files: release.files.clone(),
-            develop: false,
-            source: place.url.as_ref().map(|url| LockedSource {
-                kind: SourceKind::Legacy,
-                url: url.clone(),
-                reference: Some(place.name.clone()),
-                resolved_reference: None,
-                subdirectory: None,
-            }),
-            yanked: release.yanked.clone(),
-        });
-        Ok(Some(Arc::clone(
-            lock(&self.packages).entry(key).or_insert(package),
-        )))
+        let Some(package) = &read.package else {
+            return Err(bad_python(&read.python_versions, name, version));
+        };
+        lock(&self.packages).insert(key, Arc::clone(package));
+        Ok(Some(Arc::clone(package)))
     }
 
     /// Reads a release from the named source, or from the first source that has it.
@@ -624,11 +882,15 @@ fn parse_python(
     name: &PackageName,
     version: &Version,
 ) -> Result<Constraint, SolveError> {
-    Constraint::parse_marker_version(text).map_err(|_| SolveError::BadPython {
+    Constraint::parse_marker_version(text).map_err(|_| bad_python(text, name, version))
+}
+
+fn bad_python(text: &str, name: &PackageName, version: &Version) -> SolveError {
+    SolveError::BadPython {
         text: text.to_owned(),
         name: name.clone(),
         version: version.clone(),
-    })
+    }
 }
 
 /// What makes two direct requirements the same origin.
