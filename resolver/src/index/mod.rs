@@ -197,7 +197,7 @@ struct Inner {
     builder: Option<Arc<dyn Builder>>,
     http: Http,
     pages: OnceMap<(Source, PackageName), page::Found>,
-    whole_pages: OnceMap<(Source, PackageName), Result<Option<Arc<Page>>, IndexError>>,
+    whole_pages: OnceMap<(Source, PackageName), page::FoundWhole>,
     shelves: OnceMap<(Source, PackageName), Arc<Shelf>>,
     releases: OnceMap<(Source, PackageName, Version), release::Found>,
     downloads: OnceMap<(String, String, Vec<Hash>), Result<PathBuf, IndexError>>,
@@ -347,6 +347,21 @@ impl Index {
         let key = (source.clone(), name.clone(), version.clone());
         let make = || Box::pin(release::find(self, source, name, version));
         self.inner.releases.get(key, make).await
+    }
+
+    /// Is it known without asking anyone?
+    pub(crate) async fn knows(
+        &self,
+        source: &Source,
+        name: &PackageName,
+        version: &Version,
+    ) -> bool {
+        self.inner.recording.is_some()
+            || self
+                .shelf(source, name)
+                .await
+                .find(version.as_str())
+                .is_some()
     }
 
     /// What is known of a locked release. If the cache has it with just the files that are locked, that is the

@@ -28,6 +28,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 const LARGEST_PAGE: u64 = 128 << 20;
 
 pub(super) type Found = Result<Option<Arc<StoredPage>>, IndexError>;
+pub(super) type FoundWhole = Result<Option<Arc<Page>>, IndexError>;
 
 pub(super) async fn find(index: &Index, source: &Source, name: &PackageName) -> Found {
     let origin = index.origin(source)?;
@@ -53,11 +54,7 @@ pub(super) async fn find_again(index: &Index, source: &Source, name: &PackageNam
 }
 
 /// All files of a page, which may be gone from the cache.
-pub(super) async fn whole(
-    index: &Index,
-    source: &Source,
-    name: &PackageName,
-) -> Result<Option<Arc<Page>>, IndexError> {
+pub(super) async fn whole(index: &Index, source: &Source, name: &PackageName) -> FoundWhole {
     let mut page = index.stored_page(source, name).await?;
     for _ in 0..2 {
         let Some(stored) = page else { return Ok(None) };
@@ -173,6 +170,7 @@ async fn read_answer(index: &Index, answer: Answer, origin: &Origin, name: &Pack
     // Pages are large; reading them must not hold up the connections.
     computing(move || {
         let mut page = parse(&answer, freshness.unwrap_or_default(), &name, is_pypi)?;
+        drop(answer);
         if let Some(place) = place {
             page.keep(place);
         }

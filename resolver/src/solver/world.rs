@@ -75,11 +75,13 @@ struct Sources {
     /// The files of locked releases: while they stay the same, what the cache knows of the release counts.
     locked_files: FxHashMap<(PackageName, Version), Vec<HashedFile>>,
     listings: Mutex<FxHashMap<(usize, PackageName), Arc<Listing>>>,
-    packages: OnceMap<(usize, PackageName, Version), Result<Option<Arc<Read>>, IndexError>>,
+    packages: OnceMap<(usize, PackageName, Version), Reading>,
     guesses: Mutex<FxHashMap<PackageName, Guess>>,
     /// By Requires-Python, see [`Sources::supports`].
     supported: Mutex<FxHashMap<Arc<str>, bool>>,
 }
+
+type Reading = Result<Option<Arc<Read>>, IndexError>;
 
 /// A release as it was read.
 struct Read {
@@ -104,7 +106,7 @@ enum Need {
 struct Guess {
     /// Locked releases whose metadata is asked for already.
     locked: Vec<Version>,
-    /// What all requirements so far leave, as long as they leave something.
+    /// What all requirements of the solver so far leave, as long as they leave something.
     wanted: Option<Releases>,
     requirements: FxHashSet<(Need, Option<String>, String, Vec<ExtraName>)>,
     followed: FxHashSet<(Version, Vec<ExtraName>)>,
@@ -132,6 +134,11 @@ impl Guess {
             return None;
         }
         let wanted = Releases::of(constraint);
+        // What is guessed must not depend on the order in which answers arrive: a second run would guess something
+        // else, and ask for what the first one has not left in the cache.
+        if need == Need::Guessed {
+            return Some(wanted);
+        }
         let both = self
             .wanted
             .take()
@@ -288,23 +295,13 @@ impl Sources {
     }
 
     /// A release from one source, read.
-    async fn package(
-        &self,
-        source: usize,
-        name: &PackageName,
-        version: &Version,
-    ) -> Result<Option<Arc<Read>>, IndexError> {
+    async fn package(&self, source: usize, name: &PackageName, version: &Version) -> Reading {
         let key = (source, name.clone(), version.clone());
         let make = || Box::pin(self.read(source, name, version));
         self.packages.get(key, make).await
     }
 
-    async fn read(
-        &self,
-        source: usize,
-        name: &PackageName,
-        version: &Version,
-    ) -> Result<Option<Arc<Read>>, IndexError> {
+    async fn read(&self, source: usize, name: &PackageName, version: &Version) -> Reading {
         let place = &self.sources[source];
         let locked = self.locked_files.get(&(name.clone(), version.clone()));
         let release = match locked {
@@ -553,10 +550,14 @@ impl<'a> World<'a> {
     fn expect_rejection(&self, name: &PackageName, found: &Candidates) {
         let Some(best) = found.first() else { return };
         let key = (best.source, name.clone(), best.version.clone());
-        let is_expected = self.shared.packages.is_asked_for(&key);
         let mut tried = lock(&self.tried);
         let tried = tried.entry(name.clone()).or_default();
-        if tried.insert(best.version) && !is_expected {
+        if !tried.insert(best.version.clone()) || self.shared.packages.is_asked_for(&key) {
+            return;
+        }
+        let place = &self.shared.sources[best.source];
+        let known = self.shared.index.knows(place, name, &best.version);
+        if !self.runtime.block_on(known) {
             let end = found.len().min(tried.len());
             self.shared
                 .fetch(self.runtime, name, found.told(1.min(end)..end));
