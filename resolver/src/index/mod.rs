@@ -43,6 +43,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use indexmap::IndexMap;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 
 pub use recording::Recording;
 
@@ -202,6 +203,7 @@ struct Inner {
     releases: OnceMap<(Source, PackageName, Version), release::Found>,
     downloads: OnceMap<(String, String, Vec<Hash>), Result<PathBuf, IndexError>>,
     forms: page::Forms,
+    unread_pages: Semaphore,
     served: Served,
     rangeless: Rangeless,
     recording: Option<Recording>,
@@ -257,6 +259,7 @@ impl Index {
             releases: OnceMap::default(),
             downloads: OnceMap::default(),
             forms: page::Forms::default(),
+            unread_pages: Semaphore::new(page::UNREAD),
             served: Served::default(),
             rangeless: Rangeless::default(),
             recording,
@@ -473,6 +476,10 @@ impl Index {
 
     fn forms(&self) -> &page::Forms {
         &self.inner.forms
+    }
+
+    fn unread_pages(&self) -> &Semaphore {
+        &self.inner.unread_pages
     }
 
     fn served(&self) -> &Served {

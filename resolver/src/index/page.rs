@@ -27,6 +27,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The largest pages of PyPI have some 30 MB.
 const LARGEST_PAGE: u64 = 128 << 20;
 
+/// How many pages may be on their way or wait to be read at a time: unread, a page takes some hundred kilobytes.
+pub(super) const UNREAD: usize = 24;
+
 pub(super) type Found = Result<Option<Arc<StoredPage>>, IndexError>;
 pub(super) type FoundWhole = Result<Option<Arc<Page>>, IndexError>;
 
@@ -91,6 +94,8 @@ async fn fetch(
     if let Some(kept) = &kept {
         kept.freshness.add_validators(&mut headers);
     }
+    let permit = index.unread_pages().acquire().await;
+    let _place = permit.expect("the semaphore is never closed");
     let answer = ask(index, origin, &url, &headers).await?;
     match answer.status {
         StatusCode::OK => read_answer(index, answer, origin, name).await,
