@@ -9,7 +9,8 @@
 //!
 //! Every answer is made once and then held in memory for the life of the [`Index`], so a prefetch is a call whose
 //! result nobody looks at. Answers do not depend on the order in which they arrive. On disk, pages live by the rules
-//! of HTTP, metadata for ever (beside a fingerprint of the release's files), files under their SHA-256.
+//! of HTTP (`stored`), metadata for ever, beside a fingerprint of the release's files (`shelf`), files under their
+//! SHA-256. Of a page only the list of its releases stays in memory.
 
 mod choice;
 mod client;
