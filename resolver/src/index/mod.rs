@@ -353,21 +353,6 @@ impl Index {
         self.inner.releases.get(key, make).await
     }
 
-    /// Is it known without asking anyone?
-    pub(crate) async fn knows(
-        &self,
-        source: &Source,
-        name: &PackageName,
-        version: &Version,
-    ) -> bool {
-        self.inner.recording.is_some()
-            || self
-                .shelf(source, name)
-                .await
-                .find(version.as_str())
-                .is_some()
-    }
-
     /// What is known of a locked release. If the cache has it with just the files that are locked, that is the
     /// answer and nobody is asked; otherwise as [`Index::release`].
     ///

@@ -252,7 +252,8 @@ impl<'a> Answers<'a> {
             return;
         }
         let more = tried.count.min(MOST_AHEAD);
-        for next in candidates.iter().skip(1).take(more) {
+        let next = candidates.iter().skip(1).take(more);
+        for next in next.filter(|next| next.is_told) {
             self.task
                 .world
                 .want_release(name, &next.version, next.source);

@@ -66,7 +66,7 @@ impl Package {
                 continue;
             }
             for requirement in self.extras.get(&extra).into_iter().flatten() {
-                let requirement = requirement.get();
+                let requirement = requirement.original();
                 if requirement.name == self.name {
                     stack.extend(requirement.extras.iter().cloned());
                 }

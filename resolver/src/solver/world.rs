@@ -5,7 +5,6 @@
 //! metadata the next requirements, down to the leaves ([`Sources::follow`]). When the solver needs an answer it waits
 //! for that one. What it decides never depends on what was guessed, nor on which answers arrived first.
 
-use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -36,6 +35,10 @@ pub(crate) struct Candidate {
     /// Index into [`World::sources`].
     pub(crate) source: usize,
     pub(crate) yanked: bool,
+    /// Can its metadata be had with one request, without a look into a wheel, or a build?
+    pub(crate) is_told: bool,
+    /// What its page says.
+    requires_python: Option<Arc<str>>,
 }
 
 /// All versions of a project on one source, newest first.
@@ -175,11 +178,11 @@ impl Sources {
             let Ok(found) = found else { return };
             // The solver looks into those that don't fit too, one by one, before it comes to the first that does.
             let first = shared.first_fit(&found);
-            shared.fetch(&Handle::current(), &name, found.told(0..first));
-            let best = match need {
-                Need::Sure => found.nth(first),
-                Need::Guessed => found.told(first..found.len().min(first + 1)).next(),
-            };
+            for unfit in found[..first].iter().filter(|unfit| unfit.is_told) {
+                shared.fetch(&Handle::current(), &name, &unfit.version, unfit.source);
+            }
+            let is_cheap = |best: &&Candidate| need == Need::Sure || best.is_told;
+            let best = found.get(first).filter(is_cheap);
             let Some(best) = best else { return };
             let read = shared.package(best.source, &name, &best.version).await;
             if let Ok(Some(read)) = read
@@ -190,31 +193,28 @@ impl Sources {
         }));
     }
 
-    /// Asks for the metadata of some releases of a name, without waiting.
+    /// Asks for the metadata of a release, without waiting.
     fn fetch(
         self: &Arc<Self>,
         runtime: &Handle,
         name: &PackageName,
-        releases: impl Iterator<Item = Candidate>,
+        version: &Version,
+        source: usize,
     ) {
-        for Candidate {
-            source, version, ..
-        } in releases
-        {
-            let (shared, name) = (Arc::clone(self), name.clone());
-            drop(runtime.spawn(async move {
-                drop(shared.package(source, &name, &version).await);
-            }));
-        }
+        let shared = Arc::clone(self);
+        let (name, version) = (name.clone(), version.clone());
+        drop(runtime.spawn(async move {
+            drop(shared.package(source, &name, &version).await);
+        }));
     }
 
     /// The place of the first candidate that is for all pythons of the project, or else of the best one.
-    fn first_fit(&self, found: &Candidates) -> usize {
-        let fits = |&pick: &(usize, usize)| {
-            let python = found.listed(pick).requires_python.as_ref();
+    fn first_fit(&self, found: &[Candidate]) -> usize {
+        let fits = |candidate: &Candidate| {
+            let python = candidate.requires_python.as_ref();
             python.is_none_or(|python| self.supports(python))
         };
-        found.picks.iter().position(fits).unwrap_or(0)
+        found.iter().position(fits).unwrap_or(0)
     }
 
     /// Is a release with this Requires-Python for all pythons of the project?
@@ -243,14 +243,14 @@ impl Sources {
         let runtime = Handle::current();
         let asked = package.with_own_extras(extras);
         for requirement in &package.requirements {
-            let requirement = requirement.get();
+            let requirement = requirement.original();
             let in_extras = &requirement.in_extras;
             let is_asked =
                 in_extras.is_empty() || in_extras.iter().any(|extra| asked.contains(extra));
             let marker = &requirement.marker;
             if is_asked && (marker.is_any() || self.python.allows_any(&marker.python_constraint()))
             {
-                self.follow(&runtime, &requirement, Need::Guessed);
+                self.follow(&runtime, requirement, Need::Guessed);
             }
         }
     }
@@ -275,22 +275,32 @@ impl Sources {
         source: Option<&str>,
         wanted: &Releases,
         prereleases: Option<bool>,
-    ) -> Result<Candidates, IndexError> {
-        let mut found = Candidates::default();
+    ) -> Result<Vec<Candidate>, IndexError> {
+        let mut found = Vec::new();
         if let Some(source) = source {
             if let Some(place) = self.source(source) {
-                found.add(place, self.listing(place, name).await?, wanted, prereleases);
+                let listing = self.listing(place, name).await?;
+                found = select(&listing, place, wanted, prereleases);
             }
-            return Ok(found);
-        }
-        for (place, source) in self.sources.iter().enumerate() {
-            match source.priority {
-                Priority::Explicit => continue,
-                Priority::Supplemental if found.len() > 0 => break,
-                Priority::Primary | Priority::Supplemental => {}
+        } else {
+            for (place, source) in self.sources.iter().enumerate() {
+                match source.priority {
+                    Priority::Explicit => continue,
+                    Priority::Supplemental if !found.is_empty() => break,
+                    Priority::Primary | Priority::Supplemental => {}
+                }
+                let listing = self.listing(place, name).await?;
+                found.extend(select(&listing, place, wanted, prereleases));
             }
-            found.add(place, self.listing(place, name).await?, wanted, prereleases);
         }
+        // Stable: of equal versions the one on the first source stays first.
+        let indifferent = prereleases == Some(true);
+        found.sort_by(|a, b| {
+            let rank = |c: &Candidate| (!c.yanked, !indifferent && !c.version.is_prerelease());
+            rank(b)
+                .cmp(&rank(a))
+                .then_with(|| b.version.cmp(&a.version))
+        });
         Ok(found)
     }
 
@@ -365,89 +375,37 @@ impl Read {
     }
 }
 
-/// The releases of a name that may be chosen, best first.
-#[derive(Default)]
-pub(crate) struct Candidates {
-    listings: Vec<(usize, Arc<Listing>)>,
-    /// Listing, and place in it.
-    picks: Vec<(usize, usize)>,
-}
-
-impl Candidates {
-    /// Poetry: yanked releases count only for an exact pin, pre-releases only if allowed or if nothing else is left.
-    fn add(
-        &mut self,
-        source: usize,
-        listing: Arc<Listing>,
-        wanted: &Releases,
-        prereleases: Option<bool>,
-    ) {
-        let exact = wanted.is_exact();
-        let mut stable = Vec::new();
-        let mut unstable = Vec::new();
-        for (place, listed) in listing.versions.iter().enumerate() {
-            if (listed.yanked && !exact) || !wanted.contains(&listed.release) {
-                continue;
-            }
-            if prereleases != Some(true) && listed.release.version.is_prerelease() {
-                unstable.push((self.listings.len(), place));
-            } else {
-                stable.push((self.listings.len(), place));
-            }
+/// Poetry: yanked releases count only for an exact pin, pre-releases only if allowed or if nothing else is left.
+fn select(
+    listing: &Listing,
+    source: usize,
+    wanted: &Releases,
+    prereleases: Option<bool>,
+) -> Vec<Candidate> {
+    let exact = wanted.is_exact();
+    let mut stable = Vec::new();
+    let mut unstable = Vec::new();
+    for listed in &listing.versions {
+        if (listed.yanked && !exact) || !wanted.contains(&listed.release) {
+            continue;
         }
-        if stable.is_empty() && prereleases.is_none() {
-            stable = unstable;
-        }
-        self.picks.append(&mut stable);
-        self.listings.push((source, listing));
-        // One listing is in order, and without a pin nothing in it is yanked.
-        if self.listings.len() > 1 || exact {
-            self.sort(prereleases == Some(true));
-        }
-    }
-
-    fn sort(&mut self, indifferent: bool) {
-        let mut picks = std::mem::take(&mut self.picks);
-        // Stable: of equal versions the one on the first source stays first.
-        picks.sort_by_cached_key(|&pick| {
-            let candidate = self.at(pick);
-            let is_preferred = !indifferent && !candidate.version.is_prerelease();
-            Reverse((!candidate.yanked, is_preferred, candidate.version))
-        });
-        self.picks = picks;
-    }
-
-    fn at(&self, (listing, place): (usize, usize)) -> Candidate {
-        let (source, listing) = &self.listings[listing];
-        let listed = &listing.versions[place];
-        Candidate {
+        let candidate = Candidate {
             version: listed.release.version.clone(),
-            source: *source,
+            source,
             yanked: listed.yanked,
+            is_told: listed.is_told,
+            requires_python: listed.requires_python.clone(),
+        };
+        if prereleases != Some(true) && candidate.version.is_prerelease() {
+            unstable.push(candidate);
+        } else {
+            stable.push(candidate);
         }
     }
-
-    fn nth(&self, place: usize) -> Option<Candidate> {
-        self.picks.get(place).map(|&pick| self.at(pick))
-    }
-
-    fn listed(&self, (listing, place): (usize, usize)) -> &Listed {
-        &self.listings[listing].1.versions[place]
-    }
-
-    /// Those in a range of places whose metadata costs one request.
-    fn told(&self, range: std::ops::Range<usize>) -> impl Iterator<Item = Candidate> {
-        let picks = self.picks[range].iter();
-        let told = picks.filter(|&&pick| self.listed(pick).is_told);
-        told.map(|&pick| self.at(pick))
-    }
-
-    pub(crate) fn first(&self) -> Option<Candidate> {
-        self.nth(0)
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.picks.len()
+    if stable.is_empty() && prereleases.is_none() {
+        unstable
+    } else {
+        stable
     }
 }
 
@@ -457,8 +415,6 @@ pub(crate) struct World<'a> {
     runtime: &'a Handle,
     reporter: &'a dyn super::Reporter,
     packages: Mutex<FxHashMap<(usize, PackageName, Version), Arc<Package>>>,
-    /// The versions that were best for a name at some time.
-    tried: Mutex<FxHashMap<PackageName, FxHashSet<Version>>>,
     direct: Mutex<Vec<(String, Arc<Package>)>>,
     /// Poetry: the pythons of a requirement and of its marker are derived in two ways, which differ on some markers.
     requirement_pythons: Mutex<FxHashMap<Marker, Constraint>>,
@@ -500,7 +456,6 @@ impl<'a> World<'a> {
             runtime,
             reporter,
             packages: Mutex::default(),
-            tried: Mutex::default(),
             direct: Mutex::default(),
             requirement_pythons: Mutex::default(),
             marker_pythons: Mutex::default(),
@@ -515,19 +470,18 @@ impl<'a> World<'a> {
 
     /// Asks for the metadata of a locked version, without waiting. While that one satisfies what is required of its
     /// name, nothing else is asked for.
-    pub(crate) fn want_release(&self, name: &PackageName, version: &Version, source: usize) {
+    pub(crate) fn want_locked(&self, name: &PackageName, version: &Version, source: usize) {
         {
             let mut guesses = lock(&self.shared.guesses);
             let guess = guesses.entry(name.clone()).or_default();
             guess.locked.push(version.clone());
         }
-        let release = Candidate {
-            version: version.clone(),
-            source,
-            yanked: false,
-        };
-        let release = std::iter::once(release);
-        self.shared.fetch(self.runtime, name, release);
+        self.want_release(name, version, source);
+    }
+
+    /// Asks for the metadata of a version that is likely to be chosen, without waiting.
+    pub(crate) fn want_release(&self, name: &PackageName, version: &Version, source: usize) {
+        self.shared.fetch(self.runtime, name, version, source);
     }
 
     /// The candidates for a requirement's name and source within a set of releases, best first.
@@ -537,31 +491,10 @@ impl<'a> World<'a> {
         source: Option<&str>,
         wanted: &Releases,
         prereleases: Option<bool>,
-    ) -> Result<Candidates, SolveError> {
-        let found = self
+    ) -> Result<Vec<Candidate>, SolveError> {
+        Ok(self
             .runtime
-            .block_on(self.shared.find(name, source, wanted, prereleases))?;
-        self.expect_rejection(name, &found);
-        Ok(found)
-    }
-
-    /// When best candidates of a name are rejected one after the other, asks for as many more as were rejected, so
-    /// that the solver waits a few times only and at most half is asked for in vain.
-    fn expect_rejection(&self, name: &PackageName, found: &Candidates) {
-        let Some(best) = found.first() else { return };
-        let key = (best.source, name.clone(), best.version.clone());
-        let mut tried = lock(&self.tried);
-        let tried = tried.entry(name.clone()).or_default();
-        if !tried.insert(best.version.clone()) || self.shared.packages.is_asked_for(&key) {
-            return;
-        }
-        let place = &self.shared.sources[best.source];
-        let known = self.shared.index.knows(place, name, &best.version);
-        if !self.runtime.block_on(known) {
-            let end = found.len().min(tried.len());
-            self.shared
-                .fetch(self.runtime, name, found.told(1.min(end)..end));
-        }
+            .block_on(self.shared.find(name, source, wanted, prereleases))?)
     }
 
     /// Reads a release from one source.
