@@ -353,6 +353,17 @@ impl Index {
         self.inner.releases.get(key, make).await
     }
 
+    /// Does the cache know the release, perhaps as it was before its files changed?
+    pub(crate) async fn knows(
+        &self,
+        source: &Source,
+        name: &PackageName,
+        version: &Version,
+    ) -> bool {
+        let shelf = self.shelf(source, name).await;
+        self.inner.recording.is_some() || shelf.find(version.as_str()).is_some()
+    }
+
     /// What is known of a locked release. If the cache has it with just the files that are locked, that is the
     /// answer and nobody is asked; otherwise as [`Index::release`].
     ///

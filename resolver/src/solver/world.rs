@@ -484,6 +484,18 @@ impl<'a> World<'a> {
         self.shared.fetch(self.runtime, name, version, source);
     }
 
+    /// Was a candidate's metadata asked for already, or does the cache have it?
+    pub(crate) fn expects(&self, name: &PackageName, candidate: &Candidate) -> bool {
+        let Candidate {
+            source, version, ..
+        } = candidate;
+        let shared = &self.shared;
+        let key = (*source, name.clone(), version.clone());
+        let place = &shared.sources[*source];
+        let known = shared.index.knows(place, name, version);
+        shared.packages.is_asked_for(&key) || self.runtime.block_on(known)
+    }
+
     /// The candidates for a requirement's name and source within a set of releases, best first.
     pub(crate) fn candidates(
         &self,
