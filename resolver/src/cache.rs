@@ -38,8 +38,8 @@ impl Bucket {
     #[must_use]
     pub fn folder(self) -> &'static str {
         match self {
-            Self::Index => "index-v1",
-            Self::Metadata => "metadata-v1",
+            Self::Index => "index-v2",
+            Self::Metadata => "metadata-v2",
             Self::Archives => "archives-v1",
             Self::Wheels => "wheels-v1",
             Self::Builds => "builds-v1",
@@ -117,11 +117,7 @@ impl Cache {
     /// # Errors
     /// When the folder can't be made or written to.
     pub fn write(&self, bucket: Bucket, key: &str, bytes: &[u8]) -> io::Result<()> {
-        let mut content = Vec::with_capacity(HEADER + bytes.len());
-        content.extend_from_slice(MAGIC);
-        content.extend_from_slice(&checksum(bytes));
-        content.extend_from_slice(bytes);
-        write_atomically(&self.path(bucket, key), &content)
+        write_atomically(&self.path(bucket, key), &[MAGIC, &checksum(bytes), bytes])
     }
 
     /// Removes an entry, if it is there.
@@ -170,23 +166,26 @@ pub struct Lock {
     _file: std::fs::File,
 }
 
-/// Writes a file by way of a temporary one in the same folder, so that readers see the old content or the new.
+/// Writes the parts of a file by way of a temporary one in the same folder, so that readers see the old content or
+/// the new.
 ///
 /// # Errors
 /// When the folder can't be made or written to.
-pub fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
+pub(crate) fn write_atomically(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
     use std::io::Write as _;
 
     let folder = create_parent(path)?;
     let mut file = tempfile::Builder::new()
         .prefix(".tmp-")
         .tempfile_in(folder)?;
-    file.write_all(content)?;
+    for part in parts {
+        file.write_all(part)?;
+    }
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
 }
 
-fn create_parent(path: &Path) -> io::Result<&Path> {
+pub(crate) fn create_parent(path: &Path) -> io::Result<&Path> {
     let folder = path.parent().unwrap_or(Path::new("."));
     // Mostly it is there already; looking is cheaper than making.
     if !folder.is_dir() {

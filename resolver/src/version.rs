@@ -216,6 +216,10 @@ pub(crate) fn is_space(c: char) -> bool {
 impl FromStr for Version {
     type Err = VersionError;
     fn from_str(text: &str) -> Result<Self, VersionError> {
+        if let Some(key) = parts::plain_key(text) {
+            let plain = Parts::new(Number::from(0), Vec::new());
+            return Ok(Self::assemble(&plain, text.to_owned(), &key, None));
+        }
         match Parts::scan(text.trim_matches(is_space)) {
             Some((parts, "")) => Ok(Self::from_parts(&parts)),
             _ => Err(VersionError {

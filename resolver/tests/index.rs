@@ -406,6 +406,28 @@ async fn a_damaged_cache_entry_is_a_miss() {
     assert_eq!(world.server.take_paths().len(), 2);
 }
 
+#[tokio::test]
+async fn a_page_that_vanishes_under_a_running_program_is_asked_for_again() {
+    let world = World::new();
+    let reply = Reply::json(page(&[entry(PURE, b"p", json!({}))]));
+    world
+        .server
+        .route("/simple/a/", [reply.header("Cache-Control", "max-age=600")]);
+    world.metadata(PURE, &metadata_text("1.0", "Summary: S\n"));
+    let index = world.index();
+    find_page(&index, &pypi(), "a").await.unwrap();
+    for file in files_below(&world.cache().bucket(Bucket::Index)) {
+        std::fs::remove_file(&file).unwrap();
+    }
+    let release = find_release(&index, &pypi()).await.unwrap();
+    assert_eq!(release.metadata.summary, "S");
+    let metadata = format!("/files/{PURE}.metadata");
+    assert_eq!(
+        world.server.take_paths(),
+        ["/simple/a/", "/simple/a/", &metadata]
+    );
+}
+
 fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten() {

@@ -274,7 +274,23 @@ impl Http {
     }
 }
 
-/// Runs CPU or file work off the threads that wait for the network.
+/// Runs work on the threads for computing, of which there are as many as cores. (The threads of [`blocking`] have no
+/// such bound, and fifty pages that are read at once need fifty times the memory.)
+pub(crate) async fn computing<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    rayon::spawn(move || {
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        // Nobody waits any more if sending fails.
+        drop(sender.send(result));
+    });
+    match receiver.await {
+        Ok(Ok(value)) => value,
+        Ok(Err(panic)) => std::panic::resume_unwind(panic),
+        Err(_) => unreachable!("the work always ends with an answer"),
+    }
+}
+
+/// Runs file work off the threads that wait for the network.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(value) => value,

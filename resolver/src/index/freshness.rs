@@ -6,18 +6,17 @@ use http_cache_semantics::{CacheOptions, CachePolicy, ResponseLike};
 use reqwest::header::{CACHE_CONTROL, ETAG, EXPIRES, HeaderMap, HeaderValue};
 use reqwest::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use reqwest::{Method, Request, StatusCode};
-use serde::{Deserialize, Serialize};
 use url::Url;
 
 /// What is kept of an answer's headers.
-#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Freshness {
     /// When it came, in seconds since 1970.
-    stored: u64,
+    pub(super) stored: u64,
     /// For how many seconds it may be used without asking.
-    lifetime: u64,
-    etag: Option<String>,
-    last_modified: Option<String>,
+    pub(super) lifetime: u64,
+    pub(super) etag: Option<String>,
+    pub(super) last_modified: Option<String>,
 }
 
 impl Freshness {
@@ -40,15 +39,14 @@ impl Freshness {
         })
     }
 
-    /// After the answer "not modified" with these headers.
+    /// After the answer "not modified" with these headers. The validators stay: they are what the server compared.
     pub(crate) fn renewed(&self, url: &Url, headers: &HeaderMap, now: SystemTime) -> Self {
         let news = Self::of(url, headers, now).unwrap_or_default();
         let says = headers.contains_key(CACHE_CONTROL) || headers.contains_key(EXPIRES);
         Self {
             stored: seconds(now),
             lifetime: if says { news.lifetime } else { self.lifetime },
-            etag: news.etag.or_else(|| self.etag.clone()),
-            last_modified: news.last_modified.or_else(|| self.last_modified.clone()),
+            ..self.clone()
         }
     }
 

@@ -9,7 +9,8 @@
 //!
 //! Every answer is made once and then held in memory for the life of the [`Index`], so a prefetch is a call whose
 //! result nobody looks at. Answers do not depend on the order in which they arrive. On disk, pages live by the rules
-//! of HTTP, metadata for ever (beside a fingerprint of the release's files), files under their SHA-256.
+//! of HTTP (`stored`), metadata for ever, beside a fingerprint of the release's files (`shelf`), files under their
+//! SHA-256. Of a page only the list of its releases stays in memory.
 
 mod choice;
 mod client;
@@ -19,6 +20,7 @@ mod digest;
 mod download;
 mod error;
 mod filename;
+mod flat;
 mod freshness;
 mod listing;
 mod merge;
@@ -28,6 +30,7 @@ mod range;
 mod recording;
 mod release;
 mod sdist;
+mod shelf;
 mod simple_html;
 mod simple_json;
 mod source;
@@ -38,8 +41,10 @@ mod wheel;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use indexmap::IndexMap;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 
 pub use recording::Recording;
 
@@ -54,7 +59,8 @@ pub use error::{Cause, IndexError};
 pub use unpack::unpack;
 
 use client::{Http, blocking};
-use once::OnceMap;
+pub(crate) use once::OnceMap;
+use shelf::Shelf;
 
 /// What the index client needs to know from the outside.
 #[derive(Clone, Debug)]
@@ -80,14 +86,15 @@ pub struct IndexSettings {
 }
 
 /// One project page of the simple API.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Page {
-    /// All files that are wheels or sdists with a readable name and version, in the page's order.
+    /// All files that are wheels or sdists with a readable name and version: the newest release first, the files of
+    /// one release in the page's order.
     pub files: Vec<IndexFile>,
 }
 
 /// A file on a project page.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct IndexFile {
     /// File name.
     pub filename: String,
@@ -112,11 +119,52 @@ pub struct IndexFile {
 }
 
 /// What a file on an index is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(missing_docs, reason = "plain words")]
 pub enum FileKind {
     Wheel,
     Sdist,
+}
+
+impl FileKind {
+    fn of(filename: &str) -> Self {
+        match filename.ends_with(".whl") {
+            true => Self::Wheel,
+            false => Self::Sdist,
+        }
+    }
+}
+
+/// A release that a source has.
+#[derive(Clone, Debug)]
+pub(crate) struct Offer {
+    pub(crate) version: Version,
+    /// Are all of its files yanked?
+    pub(crate) is_yanked: bool,
+    /// Does the source announce that its metadata can be had by itself, without a look into a wheel, or a build?
+    pub(crate) is_told: bool,
+    /// What the page says of it, which its metadata need not confirm.
+    pub(crate) requires_python: Option<Arc<str>>,
+}
+
+impl Offer {
+    fn of(page: &Page) -> Vec<Self> {
+        let mut offers: IndexMap<&Version, bool> = IndexMap::new();
+        for file in &page.files {
+            *offers.entry(&file.version).or_insert(true) &= file.yanked.is_some();
+        }
+        let mut offers: Vec<Self> = offers
+            .into_iter()
+            .map(|(version, is_yanked)| Self {
+                version: version.clone(),
+                is_yanked,
+                is_told: true,
+                requires_python: None,
+            })
+            .collect();
+        offers.sort_by(|a, b| b.version.cmp(&a.version));
+        offers
+    }
 }
 
 /// What the solver and the lock need to know of one release.
@@ -152,9 +200,12 @@ struct Inner {
     builder: Option<Arc<dyn Builder>>,
     http: Http,
     pages: OnceMap<(Source, PackageName), page::Found>,
+    whole_pages: OnceMap<(Source, PackageName), page::FoundWhole>,
+    shelves: OnceMap<(Source, PackageName), Arc<Shelf>>,
     releases: OnceMap<(Source, PackageName, Version), release::Found>,
     downloads: OnceMap<(String, String, Vec<Hash>), Result<PathBuf, IndexError>>,
     forms: page::Forms,
+    unread_pages: Semaphore,
     served: Served,
     rangeless: Rangeless,
     recording: Option<Recording>,
@@ -205,9 +256,12 @@ impl Index {
             cache,
             builder,
             pages: OnceMap::default(),
+            whole_pages: OnceMap::default(),
+            shelves: OnceMap::default(),
             releases: OnceMap::default(),
             downloads: OnceMap::default(),
             forms: page::Forms::default(),
+            unread_pages: Semaphore::new(page::UNREAD),
             served: Served::default(),
             rangeless: Rangeless::default(),
             recording,
@@ -250,8 +304,44 @@ impl Index {
             return Ok(recording.recorded_page(&source.name, name));
         }
         let key = (source.clone(), name.clone());
+        let make = || Box::pin(page::whole(self, source, name));
+        self.inner.whole_pages.get(key, make).await
+    }
+
+    /// The releases that a project has on a source, newest first; none if the source does not have the project. Costs
+    /// less than [`Index::page`].
+    pub(crate) async fn offers(
+        &self,
+        source: &Source,
+        name: &PackageName,
+    ) -> Result<Vec<Offer>, IndexError> {
+        if let Some(recording) = &self.inner.recording {
+            let page = recording.recorded_page(&source.name, name);
+            return Ok(page.map(|page| Offer::of(&page)).unwrap_or_default());
+        }
+        let Some(page) = self.stored_page(source, name).await? else {
+            return Ok(Vec::new());
+        };
+        let offers = page.rows.iter().map(|row| Offer {
+            version: row.version.clone(),
+            is_yanked: row.is_yanked,
+            is_told: row.is_told,
+            requires_python: row.requires_python.clone(),
+        });
+        Ok(offers.collect())
+    }
+
+    async fn stored_page(&self, source: &Source, name: &PackageName) -> page::Found {
+        let key = (source.clone(), name.clone());
         let make = || Box::pin(page::find(self, source, name));
         self.inner.pages.get(key, make).await
+    }
+
+    /// What the cache knows of a project's releases.
+    async fn shelf(&self, source: &Source, name: &PackageName) -> Arc<Shelf> {
+        let key = (source.clone(), name.clone());
+        let make = async || release::shelf(self, source, name);
+        self.inner.shelves.get(key, make).await
     }
 
     /// What is known of one release; `None` if the source does not have that version.
@@ -270,6 +360,17 @@ impl Index {
         let key = (source.clone(), name.clone(), version.clone());
         let make = || Box::pin(release::find(self, source, name, version));
         self.inner.releases.get(key, make).await
+    }
+
+    /// Does the cache know the release, perhaps as it was before its files changed?
+    pub(crate) async fn knows(
+        &self,
+        source: &Source,
+        name: &PackageName,
+        version: &Version,
+    ) -> bool {
+        let shelf = self.shelf(source, name).await;
+        self.inner.recording.is_some() || shelf.find(version.as_str()).is_some()
     }
 
     /// What is known of a locked release. If the cache has it with just the files that are locked, that is the
@@ -381,6 +482,10 @@ impl Index {
 
     fn forms(&self) -> &page::Forms {
         &self.inner.forms
+    }
+
+    fn unread_pages(&self) -> &Semaphore {
+        &self.inner.unread_pages
     }
 
     fn served(&self) -> &Served {

@@ -31,6 +31,12 @@ impl<K: Eq + Hash, V: Clone> OnceMap<K, V> {
         cell.get_or_init(|| make.call()).await.clone()
     }
 
+    /// Has anyone asked for the value of `key`?
+    pub(crate) fn is_asked_for(&self, key: &K) -> bool {
+        let cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        cells.contains_key(key)
+    }
+
     /// Forgets what was made for `key`, so that the next asker makes it again.
     pub(crate) fn forget(&self, key: &K) {
         let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
@@ -69,6 +75,7 @@ mod tests {
         };
         let (first, second) = tokio::join!(map.get("a", make), map.get("a", make));
         assert_eq!((first, second), (1, 1));
+        assert!(map.is_asked_for(&"a") && !map.is_asked_for(&"b"));
         map.forget(&"a");
         assert_eq!(map.get("a", make).await, 2);
         assert_eq!(made.load(Ordering::Relaxed), 2);

@@ -1,5 +1,6 @@
 //! Project pages: asked for once, kept on disk, revalidated when they have grown old.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -8,13 +9,13 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use rustc_hash::FxHashMap;
 use url::Url;
 
-use super::client::{Answer, blocking};
+use super::client::{Answer, blocking, computing};
 use super::error::shown;
 use super::freshness::Freshness;
 use super::source::Origin;
-use super::stored::Stored;
+use super::stored::StoredPage;
 use super::{Index, IndexError, Page, listing, simple_html, simple_json};
-use crate::cache::Cache;
+use crate::cache::{Bucket, Cache};
 use crate::dist::Source;
 use crate::name::PackageName;
 
@@ -26,63 +27,84 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The largest pages of PyPI have some 30 MB.
 const LARGEST_PAGE: u64 = 128 << 20;
 
-pub(super) type Found = Result<Option<Arc<Page>>, IndexError>;
+/// How many pages may be on their way or wait to be read at a time: unread, a page takes some hundred kilobytes.
+pub(super) const UNREAD: usize = 24;
+
+pub(super) type Found = Result<Option<Arc<StoredPage>>, IndexError>;
+pub(super) type FoundWhole = Result<Option<Arc<Page>>, IndexError>;
 
 pub(super) async fn find(index: &Index, source: &Source, name: &PackageName) -> Found {
     let origin = index.origin(source)?;
-    let key = page_key(&origin, name);
     if origin.is_local() {
         return local_page(origin, name.clone()).await;
     }
-    match read(index, &key).await {
-        Some(stored)
-            if index.settings().offline || stored.freshness.is_fresh(SystemTime::now()) =>
-        {
-            Ok(Some(Arc::new(stored.page)))
+    let kept = match index.settings().no_cache {
+        true => None,
+        // Some kilobytes of a file: reading them takes less time than handing them to another thread.
+        false => StoredPage::read(path(index.cache(), &origin, name)),
+    };
+    match kept {
+        Some(page) if index.settings().offline || page.freshness.is_fresh(SystemTime::now()) => {
+            Ok(Some(Arc::new(page)))
         }
-        stored => fetch(index, &origin, name, key, stored).await,
+        kept => fetch(index, &origin, name, kept).await,
     }
+}
+
+/// The page, asked for anew, because its files are gone from the cache.
+pub(super) async fn find_again(index: &Index, source: &Source, name: &PackageName) -> Found {
+    fetch(index, &index.origin(source)?, name, None).await
+}
+
+/// All files of a page, which may be gone from the cache.
+pub(super) async fn whole(index: &Index, source: &Source, name: &PackageName) -> FoundWhole {
+    let mut page = index.stored_page(source, name).await?;
+    for _ in 0..2 {
+        let Some(stored) = page else { return Ok(None) };
+        if let Some(page) = stored.page() {
+            return Ok(Some(Arc::new(page)));
+        }
+        page = find_again(index, source, name).await?;
+    }
+    Err(IndexError::Unreadable {
+        url: shown(&index.origin(source)?.page_url(name)?),
+        reason: "its copy in the cache vanishes".to_owned(),
+    })
 }
 
 /// A page that lies in the cache, fresh or not. Blocks.
 pub(super) fn read_cached(cache: &Cache, origin: &Origin, name: &PackageName) -> Option<Page> {
-    Stored::read(cache, &page_key(origin, name)).map(|stored| stored.page)
+    StoredPage::read(path(cache, origin, name))?.page()
 }
 
-fn page_key(origin: &Origin, name: &PackageName) -> String {
-    format!("{}/{}", origin.key, super::source::safe_key(name.as_str()))
-}
-
-async fn read(index: &Index, key: &str) -> Option<Stored> {
-    if index.settings().no_cache {
-        return None;
-    }
-    let (cache, key) = (index.cache().clone(), key.to_owned());
-    blocking(move || Stored::read(&cache, &key)).await
+fn path(cache: &Cache, origin: &Origin, name: &PackageName) -> PathBuf {
+    let key = format!("{}/{}", origin.key, super::source::safe_key(name.as_str()));
+    cache.path(Bucket::Index, &key)
 }
 
 async fn fetch(
     index: &Index,
     origin: &Origin,
     name: &PackageName,
-    key: String,
-    stored: Option<Stored>,
+    kept: Option<StoredPage>,
 ) -> Found {
     let url = origin.page_url(name)?;
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static(ACCEPTED));
-    if let Some(stored) = &stored {
-        stored.freshness.add_validators(&mut headers);
+    if let Some(kept) = &kept {
+        kept.freshness.add_validators(&mut headers);
     }
+    let permit = index.unread_pages().acquire().await;
+    let _place = permit.expect("the semaphore is never closed");
     let answer = ask(index, origin, &url, &headers).await?;
-    let now = SystemTime::now();
     match answer.status {
-        StatusCode::OK => parse_and_keep(index, answer, origin, name, key, now).await,
+        StatusCode::OK => read_answer(index, answer, origin, name).await,
         StatusCode::NOT_FOUND | StatusCode::GONE => Ok(None),
-        StatusCode::NOT_MODIFIED => match stored {
-            Some(mut stored) => {
-                stored.freshness = stored.freshness.renewed(&url, &answer.headers, now);
-                Ok(Some(keep(index, key, stored).await))
+        StatusCode::NOT_MODIFIED => match kept {
+            Some(mut page) => {
+                let now = SystemTime::now();
+                page.renew(page.freshness.renewed(&url, &answer.headers, now));
+                Ok(Some(Arc::new(page)))
             }
             // Nobody asked for that.
             None => Err(status_error(&answer)),
@@ -145,43 +167,29 @@ pub(super) fn status_error(answer: &Answer) -> IndexError {
     }
 }
 
-async fn parse_and_keep(
-    index: &Index,
-    answer: Answer,
-    origin: &Origin,
-    name: &PackageName,
-    key: String,
-    now: SystemTime,
-) -> Found {
-    let freshness = Freshness::of(&answer.url, &answer.headers, now);
+async fn read_answer(index: &Index, answer: Answer, origin: &Origin, name: &PackageName) -> Found {
+    let freshness = Freshness::of(&answer.url, &answer.headers, SystemTime::now());
+    let place = (!index.settings().no_cache && freshness.is_some())
+        .then(|| path(index.cache(), origin, name));
     let (name, is_pypi) = (name.clone(), origin.is_pypi);
-    let cache = (!index.settings().no_cache).then(|| index.cache().clone());
     // Pages are large; reading them must not hold up the connections.
-    blocking(move || {
-        let page = parse(&answer, &name, is_pypi)?;
-        let page = match (cache, freshness) {
-            (Some(cache), Some(freshness)) => {
-                let stored = Stored::new(freshness, page);
-                stored.write(&cache, &key);
-                stored.page
-            }
-            _ => page,
-        };
+    computing(move || {
+        let mut page = parse(&answer, freshness.unwrap_or_default(), &name, is_pypi)?;
+        drop(answer);
+        if let Some(place) = place {
+            page.keep(place);
+        }
         Ok(Some(Arc::new(page)))
     })
     .await
 }
 
-async fn keep(index: &Index, key: String, stored: Stored) -> Arc<Page> {
-    let cache = index.cache().clone();
-    blocking(move || {
-        stored.write(&cache, &key);
-        Arc::new(stored.page)
-    })
-    .await
-}
-
-fn parse(answer: &Answer, name: &PackageName, is_pypi: bool) -> Result<Page, IndexError> {
+fn parse(
+    answer: &Answer,
+    freshness: Freshness,
+    name: &PackageName,
+    is_pypi: bool,
+) -> Result<StoredPage, IndexError> {
     let unreadable = |reason: String| IndexError::Unreadable {
         url: shown(&answer.url),
         reason,
@@ -205,7 +213,8 @@ fn parse(answer: &Answer, name: &PackageName, is_pypi: bool) -> Result<Page, Ind
         let url = shown(&answer.url);
         return Err(IndexError::ApiVersion { url, version });
     }
-    Ok(listing::page(links, name, &base, is_pypi))
+    let releases = listing::releases(links, name, &base, is_pypi);
+    Ok(StoredPage::new(freshness, &releases))
 }
 
 fn content_type(answer: &Answer) -> &str {
@@ -265,7 +274,8 @@ async fn local_page(origin: Origin, name: PackageName) -> Found {
                 url,
                 body,
             };
-            return Ok(Some(Arc::new(parse(&answer, &name, false)?)));
+            let page = parse(&answer, Freshness::default(), &name, false)?;
+            return Ok(Some(Arc::new(page)));
         }
         Ok(None)
     })

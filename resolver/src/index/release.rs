@@ -5,15 +5,15 @@
 //! What was found is kept for ever, together with a fingerprint of the files: a release that gains or loses a file,
 //! or is yanked, is looked at again.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::choice::{self, Knowledge};
-use super::client::blocking;
 use super::digest::is_strong;
+use super::shelf::{self, Shelf};
 use super::source::{Origin, safe_key};
-use super::{FileKind, Index, IndexError, IndexFile, Release, description};
+use super::stored::Row;
+use super::{FileKind, Index, IndexError, IndexFile, Release, description, page};
 use crate::cache::{Bucket, Cache};
 use crate::dist::{Hash, HashedFile, Source};
 use crate::metadata::Metadata;
@@ -22,18 +22,10 @@ use crate::version::Version;
 
 pub(super) type Found = Result<Option<Arc<Release>>, IndexError>;
 
-/// A release in the cache.
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    fingerprint: String,
-    release: Release,
-    /// Where its files are: name, hashes, address.
-    addresses: Vec<(String, Vec<Hash>, String)>,
-}
-
 /// Which release is asked for.
 pub(super) struct Wanted<'a> {
     pub(super) index: &'a Index,
+    pub(super) source: &'a Source,
     pub(super) origin: Origin,
     pub(super) name: &'a PackageName,
     pub(super) version: &'a Version,
@@ -45,44 +37,30 @@ pub(super) async fn find(
     name: &PackageName,
     version: &Version,
 ) -> Found {
-    let Some(page) = index.page(source, name).await? else {
+    let Some(page) = index.stored_page(source, name).await? else {
         return Ok(None);
     };
-    let files: Vec<IndexFile> = page
-        .files
-        .iter()
-        .filter(|file| file.version == *version)
-        .cloned()
-        .collect();
-    if files.is_empty() {
+    let Some(row) = page.row(version) else {
         return Ok(None);
-    }
+    };
     let wanted = Wanted {
         index,
         origin: index.origin(source)?,
+        source,
         name,
         version,
     };
-    let fingerprint = fingerprint(&files);
-    if let Some(stored) = wanted.read_stored().await
-        && stored.fingerprint == fingerprint
+    let shelf = index.shelf(source, name).await;
+    if let Some(known) = shelf.find(version.as_str())
+        && known.fingerprint == row.fingerprint
+        && let Some(release) = known.release()
     {
-        return Ok(Some(Arc::new(stored.release)));
+        return Ok(Some(Arc::new(release)));
     }
-    let release = if wanted.origin.is_pypi {
-        wanted.as_pypi_tells(&files).await?
-    } else {
-        wanted.as_links_tell(&files).await?
-    };
-    let addresses = files
-        .into_iter()
-        .map(|file| (file.filename, file.hashes, file.url));
-    let stored = Stored {
-        fingerprint,
-        addresses: addresses.collect(),
-        release,
-    };
-    Ok(Some(Arc::new(wanted.keep(stored).await)))
+    match page.files(row) {
+        Some(files) => wanted.look(row, files).await,
+        None => wanted.look_again().await,
+    }
 }
 
 /// A release that the cache knows with exactly these files; asks nobody.
@@ -93,13 +71,8 @@ pub(super) async fn find_locked(
     version: &Version,
     files: &[HashedFile],
 ) -> Option<Arc<Release>> {
-    let wanted = Wanted {
-        index,
-        origin: index.origin(source).ok()?,
-        name,
-        version,
-    };
-    let stored = wanted.read_stored().await?;
+    let shelf = index.shelf(source, name).await;
+    let release = shelf.find(version.as_str())?.release()?;
     let sorted = |files: &[HashedFile]| {
         let mut files: Vec<(String, String)> = files
             .iter()
@@ -108,8 +81,17 @@ pub(super) async fn find_locked(
         files.sort();
         files
     };
-    let is_same = sorted(&stored.release.files) == sorted(files);
-    is_same.then(|| Arc::new(stored.release))
+    let is_same = sorted(&release.files) == sorted(files);
+    is_same.then(|| Arc::new(release))
+}
+
+/// What the cache knows of a project's releases; nothing, if it is not to be asked.
+pub(super) fn shelf(index: &Index, source: &Source, name: &PackageName) -> Arc<Shelf> {
+    let origin = index.origin(source).ok();
+    let origin = origin.filter(|_| !index.settings().no_cache);
+    Arc::new(origin.map_or_else(Shelf::default, |origin| {
+        Shelf::read(&path(index.cache(), &origin, name))
+    }))
 }
 
 /// The address of a file of a release in the cache. Blocks for a moment.
@@ -121,14 +103,47 @@ pub(super) fn known_address(
     filename: &str,
     hash: &Hash,
 ) -> Option<String> {
-    let stored = read(cache, &key(origin, name, version))?;
-    let mut files = stored.addresses.into_iter();
+    let shelf = Shelf::read(&path(cache, origin, name));
+    let mut files = shelf.find(version.as_str())?.addresses()?.into_iter();
     files
         .find(|(file, hashes, _)| file == filename && hashes.contains(hash))
         .map(|(_, _, url)| url)
 }
 
 impl Wanted<'_> {
+    /// Looks into a release, whose row and files are these, and keeps what it finds.
+    async fn look(&self, row: &Row, files: Vec<IndexFile>) -> Found {
+        let release = match self.origin.is_pypi {
+            true => self.as_pypi_tells(&files).await?,
+            false => self.as_links_tell(&files).await?,
+        };
+        let addresses = files
+            .into_iter()
+            .map(|file| (file.filename, file.hashes, file.url))
+            .collect();
+        let version = self.version.as_str();
+        self.keep(&shelf::record(
+            version,
+            &row.fingerprint,
+            &release,
+            &addresses,
+        ));
+        Ok(Some(Arc::new(release)))
+    }
+
+    /// The same when the page's files are gone from the cache: somebody else has replaced or damaged it.
+    async fn look_again(&self) -> Found {
+        let page = page::find_again(self.index, self.source, self.name).await?;
+        let found = page.as_deref().and_then(|page| {
+            let row = page.row(self.version)?;
+            Some((row, page.files(row)?))
+        });
+        match found {
+            Some((row, files)) => self.look(row, files).await,
+            None => Ok(None),
+        }
+    }
+
     /// A release as PyPI describes it.
     async fn as_pypi_tells(&self, files: &[IndexFile]) -> Result<Release, IndexError> {
         let yanked = files.iter().all(|file| file.yanked.is_some());
@@ -242,41 +257,22 @@ impl Wanted<'_> {
         self.index.download(url, filename, &hashes, &|_| {}).await
     }
 
-    async fn read_stored(&self) -> Option<Stored> {
-        if self.index.settings().no_cache {
-            return None;
-        }
-        let cache = self.index.cache().clone();
-        let key = key(&self.origin, self.name, self.version);
-        blocking(move || read(&cache, &key)).await
-    }
-
     /// A cache that can't be written to costs time, nothing else.
-    async fn keep(&self, stored: Stored) -> Release {
+    fn keep(&self, record: &[u8]) {
         if self.index.settings().no_cache {
-            return stored.release;
+            return;
         }
-        let cache = self.index.cache().clone();
-        let key = key(&self.origin, self.name, self.version);
-        blocking(move || {
-            let bytes =
-                rmp_serde::to_vec(&stored).expect("a release holds nothing that can't be written");
-            if let Err(error) = cache.write(Bucket::Metadata, &key, &bytes) {
-                tracing::warn!(%error, "metadata can't be kept in the cache");
-            }
-            stored.release
-        })
-        .await
+        // One short write into memory: handing it to another thread would take longer.
+        let path = path(self.index.cache(), &self.origin, self.name);
+        if let Err(error) = shelf::append(&path, record) {
+            tracing::warn!(%error, "metadata can't be kept in the cache");
+        }
     }
 }
 
-fn read(cache: &Cache, key: &str) -> Option<Stored> {
-    rmp_serde::from_slice(&cache.read(Bucket::Metadata, key)?).ok()
-}
-
-fn key(origin: &Origin, name: &PackageName, version: &Version) -> String {
-    let (name, version) = (safe_key(name.as_str()), safe_key(&version.to_string()));
-    format!("{}/{name}/{version}", origin.key)
+fn path(cache: &Cache, origin: &Origin, name: &PackageName) -> PathBuf {
+    let key = format!("{}/{}", origin.key, safe_key(name.as_str()));
+    cache.path(Bucket::Metadata, &key)
 }
 
 /// The wheel that was uploaded first; of equals the first on the page.
@@ -295,18 +291,4 @@ fn reasons(files: &[IndexFile]) -> String {
     reasons.sort_unstable();
     reasons.dedup();
     reasons.join("\n")
-}
-
-/// Tells apart any two states of a release's files.
-fn fingerprint(files: &[IndexFile]) -> String {
-    let mut parts = Vec::new();
-    for file in files {
-        parts.push(file.filename.clone());
-        parts.extend(file.hashes.iter().map(Hash::to_string));
-        let yanked = file.yanked.as_deref();
-        parts.push(yanked.map_or_else(String::new, |reason| format!("yanked {reason}")));
-        parts.push(file.requires_python.clone().unwrap_or_default());
-    }
-    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-    Cache::digest(&parts)
 }

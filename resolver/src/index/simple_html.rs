@@ -5,8 +5,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::listing::Link;
-use crate::dist::Hash;
+use super::listing::{Link, LinkHash};
 
 /// What a page says.
 #[derive(Debug, Default)]
@@ -15,7 +14,7 @@ pub(crate) struct Listing {
     pub(crate) api_version: Option<String>,
     /// What relative addresses start from, if not the page: `<base href>`.
     pub(crate) base: Option<String>,
-    pub(crate) links: Vec<Link>,
+    pub(crate) links: Vec<Link<'static>>,
 }
 
 /// Reads the anchors of a page. HTML has no errors, only pages without anchors.
@@ -36,27 +35,28 @@ pub(crate) fn parse(text: &str) -> Listing {
     listing
 }
 
-fn link(tag: &Tag<'_>) -> Option<Link> {
+fn link(tag: &Tag<'_>) -> Option<Link<'static>> {
+    let owned = |name| tag.value(name).map(|value| Cow::Owned(value.into_owned()));
     let url = tag.value("href")?.into_owned();
     let announcement = ["data-core-metadata", "data-dist-info-metadata"]
         .into_iter()
         .find_map(|name| announced(tag, name));
     Some(Link {
-        filename: filename(&url)?,
+        filename: filename(&url)?.into(),
         hashes: fragment_hash(&url).into_iter().collect(),
-        requires_python: tag.value("data-requires-python").map(Cow::into_owned),
+        requires_python: owned("data-requires-python"),
         yanked: tag
             .has("data-yanked")
-            .then(|| tag.value("data-yanked").unwrap_or_default().into_owned()),
+            .then(|| owned("data-yanked").unwrap_or_default()),
         core_metadata: announcement,
         size: None,
         upload_time: None,
-        url,
+        url: url.into(),
     })
 }
 
 /// `None` if the attribute is missing or says no.
-fn announced(tag: &Tag<'_>, name: &str) -> Option<Option<Hash>> {
+fn announced(tag: &Tag<'_>, name: &str) -> Option<Option<LinkHash<'static>>> {
     if !tag.has(name) {
         return None;
     }
@@ -75,21 +75,21 @@ fn filename(url: &str) -> Option<String> {
     (!name.is_empty()).then(|| name.into_owned())
 }
 
-fn fragment_hash(url: &str) -> Option<Hash> {
+fn fragment_hash(url: &str) -> Option<LinkHash<'static>> {
     let (_, fragment) = url.split_once('#')?;
     fragment.split('&').find_map(parse_hash)
 }
 
 /// `sha256=<hex>`
-fn parse_hash(text: &str) -> Option<Hash> {
+fn parse_hash(text: &str) -> Option<LinkHash<'static>> {
     let (algorithm, hex) = text.split_once('=')?;
     let known = ["md5", "sha1", "sha224", "sha256", "sha384", "sha512"];
     let is_hash = known.contains(&algorithm)
         && !hex.is_empty()
         && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_hash.then(|| Hash {
-        algorithm: algorithm.to_owned(),
-        hex: hex.to_ascii_lowercase(),
+    is_hash.then(|| LinkHash {
+        algorithm: algorithm.to_owned().into(),
+        hex: hex.to_ascii_lowercase().into(),
     })
 }
 
@@ -262,8 +262,14 @@ fn reference(text: &str) -> Option<(char, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{base_of, decode, parse};
-    use crate::dist::Hash;
+    use super::{LinkHash, base_of, decode, parse};
+
+    fn sha256(hex: &'static str) -> LinkHash<'static> {
+        LinkHash {
+            algorithm: "sha256".into(),
+            hex: hex.into(),
+        }
+    }
 
     #[test]
     fn anchors_are_read_in_all_their_spellings() {
@@ -282,13 +288,13 @@ mod tests {
             panic!("{listing:#?}")
         };
         assert_eq!(first.filename, "a-1.0.tar.gz");
-        assert_eq!(first.hashes, [Hash::sha256("ab12")]);
+        assert_eq!(first.hashes, [sha256("ab12")]);
         assert_eq!(first.requires_python.as_deref(), Some(">=3.6, <4"));
         assert_eq!((&first.yanked, &first.core_metadata), (&None, &None));
         assert_eq!(second.filename, "a-1.0-py3-none-any.whl");
-        assert_eq!(second.hashes, [Hash::sha256("cd")]);
+        assert_eq!(second.hashes, [sha256("cd")]);
         assert_eq!(second.yanked.as_deref(), Some(""));
-        assert_eq!(second.core_metadata, Some(Some(Hash::sha256("ef"))));
+        assert_eq!(second.core_metadata, Some(Some(sha256("ef"))));
         assert_eq!(third.yanked.as_deref(), Some("bro\"ken"));
         assert_eq!(third.core_metadata, Some(None));
         assert_eq!(fourth.core_metadata, None);

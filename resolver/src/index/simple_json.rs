@@ -1,25 +1,25 @@
 //! Project pages as JSON (PEP 691, with PEP 592, 658, 700, 714).
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::listing::Link;
-use crate::dist::Hash;
+use super::listing::{Link, LinkHash};
 
 /// What a page says.
 #[derive(Debug)]
-pub(crate) struct Listing {
+pub(crate) struct Listing<'a> {
     /// The protocol's version, if the page names it.
     pub(crate) api_version: Option<String>,
-    pub(crate) links: Vec<Link>,
+    pub(crate) links: Vec<Link<'a>>,
 }
 
 /// # Errors
 /// When it is no JSON, or not of the shape of a page.
-pub(crate) fn parse(body: &[u8]) -> Result<Listing, serde_json::Error> {
-    let page: Page = serde_json::from_slice(body)?;
+pub(crate) fn parse(body: &[u8]) -> Result<Listing<'_>, serde_json::Error> {
+    let page: Page<'_> = serde_json::from_slice(body)?;
     Ok(Listing {
         api_version: page.meta.and_then(|meta| meta.api_version),
         links: page.files.into_iter().map(File::into_link).collect(),
@@ -27,9 +27,10 @@ pub(crate) fn parse(body: &[u8]) -> Result<Listing, serde_json::Error> {
 }
 
 #[derive(Deserialize)]
-struct Page {
+struct Page<'a> {
     meta: Option<Meta>,
-    files: Vec<File>,
+    #[serde(borrow)]
+    files: Vec<File<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -38,55 +39,75 @@ struct Meta {
     api_version: Option<String>,
 }
 
+/// A text of the page, its own if nothing in it is escaped. (Within an `Option`, serde borrows no `Cow`.)
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
-struct File {
-    filename: String,
-    url: String,
-    #[serde(default)]
-    hashes: Hashes,
-    requires_python: Option<String>,
-    #[serde(default)]
-    yanked: Yanked,
+struct File<'a> {
+    #[serde(borrow)]
+    filename: Cow<'a, str>,
+    #[serde(borrow)]
+    url: Cow<'a, str>,
+    #[serde(default, borrow)]
+    hashes: Hashes<'a>,
+    #[serde(borrow)]
+    requires_python: Option<Text<'a>>,
+    #[serde(default, borrow)]
+    yanked: Yanked<'a>,
     /// PEP 714's name for what PEP 658 called `dist-info-metadata`; it wins if both are there.
-    core_metadata: Option<Announcement>,
-    dist_info_metadata: Option<Announcement>,
+    #[serde(borrow)]
+    core_metadata: Option<Announcement<'a>>,
+    #[serde(borrow)]
+    dist_info_metadata: Option<Announcement<'a>>,
     size: Option<u64>,
-    upload_time: Option<String>,
+    #[serde(borrow)]
+    upload_time: Option<Text<'a>>,
 }
 
-impl File {
-    fn into_link(self) -> Link {
+impl<'a> File<'a> {
+    fn into_link(self) -> Link<'a> {
         let announced = self.core_metadata.or(self.dist_info_metadata);
         Link {
             filename: self.filename,
             url: self.url,
             hashes: self.hashes.0,
-            requires_python: self.requires_python,
+            requires_python: self.requires_python.map(|text| text.0),
             yanked: self.yanked.0,
             core_metadata: announced.and_then(|announced| announced.0),
             size: self.size,
-            upload_time: self.upload_time,
+            upload_time: self.upload_time.map(|text| text.0),
         }
     }
 }
 
-#[derive(Default)]
-struct Hashes(Vec<Hash>);
+fn hash<'a>(algorithm: Text<'a>, hex: Text<'a>) -> LinkHash<'a> {
+    let mut hex = hex.0;
+    if hex.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        hex.to_mut().make_ascii_lowercase();
+    }
+    LinkHash {
+        algorithm: algorithm.0,
+        hex,
+    }
+}
 
-impl<'de> Deserialize<'de> for Hashes {
+#[derive(Default)]
+struct Hashes<'a>(Vec<LinkHash<'a>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Hashes<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Map;
         impl<'de> Visitor<'de> for Map {
-            type Value = Hashes;
+            type Value = Hashes<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("hashes by algorithm")
             }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Hashes, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Hashes<'de>, A::Error> {
                 let mut hashes = Vec::with_capacity(map.size_hint().unwrap_or(1));
-                while let Some((algorithm, mut hex)) = map.next_entry::<String, String>()? {
-                    hex.make_ascii_lowercase();
-                    hashes.push(Hash { algorithm, hex });
+                while let Some((algorithm, hex)) = map.next_entry()? {
+                    hashes.push(hash(algorithm, hex));
                 }
                 Ok(Hashes(hashes))
             }
@@ -97,23 +118,26 @@ impl<'de> Deserialize<'de> for Hashes {
 
 /// `false`, `true`, or a reason.
 #[derive(Default)]
-struct Yanked(Option<String>);
+struct Yanked<'a>(Option<Cow<'a, str>>);
 
-impl<'de> Deserialize<'de> for Yanked {
+impl<'de: 'a, 'a> Deserialize<'de> for Yanked<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Any;
-        impl Visitor<'_> for Any {
-            type Value = Yanked;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Yanked<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("true, false or a reason")
             }
-            fn visit_bool<E: Error>(self, yanked: bool) -> Result<Yanked, E> {
-                Ok(Yanked(yanked.then(String::new)))
+            fn visit_bool<E: Error>(self, yanked: bool) -> Result<Yanked<'de>, E> {
+                Ok(Yanked(yanked.then_some(Cow::Borrowed(""))))
             }
-            fn visit_str<E: Error>(self, reason: &str) -> Result<Yanked, E> {
-                Ok(Yanked(Some(reason.to_owned())))
+            fn visit_borrowed_str<E: Error>(self, reason: &'de str) -> Result<Yanked<'de>, E> {
+                Ok(Yanked(Some(reason.into())))
             }
-            fn visit_unit<E: Error>(self) -> Result<Yanked, E> {
+            fn visit_str<E: Error>(self, reason: &str) -> Result<Yanked<'de>, E> {
+                Ok(Yanked(Some(reason.to_owned().into())))
+            }
+            fn visit_unit<E: Error>(self) -> Result<Yanked<'de>, E> {
                 Ok(Yanked(None))
             }
         }
@@ -122,34 +146,39 @@ impl<'de> Deserialize<'de> for Yanked {
 }
 
 /// `false`, `true`, or hashes. Of several hashes the strongest that we check is kept.
-struct Announcement(Option<Option<Hash>>);
+struct Announcement<'a>(Option<Option<LinkHash<'a>>>);
 
-impl<'de> Deserialize<'de> for Announcement {
+impl<'de: 'a, 'a> Deserialize<'de> for Announcement<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Any;
         impl<'de> Visitor<'de> for Any {
-            type Value = Announcement;
+            type Value = Announcement<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("true, false or hashes")
             }
-            fn visit_bool<E: Error>(self, there: bool) -> Result<Announcement, E> {
+            fn visit_bool<E: Error>(self, there: bool) -> Result<Announcement<'de>, E> {
                 Ok(Announcement(there.then_some(None)))
             }
-            fn visit_unit<E: Error>(self) -> Result<Announcement, E> {
+            fn visit_unit<E: Error>(self) -> Result<Announcement<'de>, E> {
                 Ok(Announcement(None))
             }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Announcement, A::Error> {
-                let mut best: Option<Hash> = None;
-                while let Some(algorithm) = map.next_key::<String>()? {
-                    if !matches!(algorithm.as_str(), "sha256" | "sha384" | "sha512") {
+            fn visit_map<A: MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Announcement<'de>, A::Error> {
+                let mut best: Option<LinkHash<'de>> = None;
+                while let Some(algorithm) = map.next_key::<Text<'de>>()? {
+                    if !matches!(&*algorithm.0, "sha256" | "sha384" | "sha512") {
                         map.next_value::<IgnoredAny>()?;
                         continue;
                     }
-                    let mut hex: String = map.next_value()?;
-                    hex.make_ascii_lowercase();
+                    let hex = map.next_value()?;
                     // The names sort by strength.
-                    if best.as_ref().is_none_or(|hash| hash.algorithm < algorithm) {
-                        best = Some(Hash { algorithm, hex });
+                    if best
+                        .as_ref()
+                        .is_none_or(|hash| hash.algorithm < algorithm.0)
+                    {
+                        best = Some(hash(algorithm, hex));
                     }
                 }
                 Ok(Announcement(Some(best)))
@@ -161,8 +190,7 @@ impl<'de> Deserialize<'de> for Announcement {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
-    use crate::dist::Hash;
+    use super::{LinkHash, parse};
 
     #[test]
     fn all_fields_are_read_and_unknown_ones_ignored() {
@@ -175,15 +203,19 @@ mod tests {
              "dist-info-metadata": false, "size": 12, "upload-time": "2024-01-01T00:00:00.0Z"},
             {"filename": "b", "url": "z", "hashes": {"sha256": "00"}, "yanked": true, "dist-info-metadata": true}
         ]}"#;
+        let sha256 = |hex: &'static str| LinkHash {
+            algorithm: "sha256".into(),
+            hex: hex.into(),
+        };
         let listing = parse(page).unwrap();
         assert_eq!(listing.api_version.as_deref(), Some("1.4"));
         let [sdist, wheel, other] = &listing.links[..] else {
             panic!("{listing:?}")
         };
         assert_eq!((&sdist.yanked, &sdist.core_metadata), (&None, &None));
-        assert_eq!(wheel.hashes[0], Hash::sha256("ab"));
+        assert_eq!(wheel.hashes[0], sha256("ab"));
         assert_eq!(wheel.yanked.as_deref(), Some("broken"));
-        assert_eq!(wheel.core_metadata, Some(Some(Hash::sha256("ef"))));
+        assert_eq!(wheel.core_metadata, Some(Some(sha256("ef"))));
         assert_eq!(wheel.size, Some(12));
         assert_eq!(other.yanked.as_deref(), Some(""));
         assert_eq!(other.core_metadata, Some(None));

@@ -139,17 +139,13 @@ pub(crate) struct Answers<'a> {
     changes: RefCell<Changes>,
 }
 
-/// How many best candidates of a name there were one after the other.
+/// How many best candidates of a name were rejected one after the other.
 #[derive(Default)]
 struct Tried {
     last: Option<Version>,
-    count: usize,
-    /// Up to which count candidates were asked for.
-    asked: usize,
+    rejected: usize,
 }
 
-/// After so many best candidates it is likely that there will be more.
-const PATIENCE: usize = 3;
 /// So many are asked for at once, and no more than there were before.
 const MOST_AHEAD: usize = 32;
 
@@ -238,7 +234,8 @@ impl<'a> Answers<'a> {
         })
     }
 
-    /// Where one candidate after another falls through, asks for the next ones before they are needed.
+    /// Where one candidate after another falls through and nobody foresaw the best one now, asks for as many of the
+    /// next ones as fell through so far: the search waits a few times only, and half is asked for in vain at most.
     fn ask_ahead(&self, name: &PackageName, candidates: &[Candidate]) {
         let Some(best) = candidates.first() else {
             return;
@@ -249,17 +246,17 @@ impl<'a> Answers<'a> {
             return;
         }
         tried.last = Some(best.version.clone());
-        tried.count += 1;
-        if tried.count < PATIENCE || tried.count < tried.asked {
+        let more = tried.rejected.min(MOST_AHEAD);
+        tried.rejected += 1;
+        if self.task.world.expects(name, best) {
             return;
         }
-        let more = tried.count.min(MOST_AHEAD);
-        for next in candidates.iter().skip(1).take(more) {
+        let next = candidates.iter().skip(1).take(more);
+        for next in next.filter(|next| next.is_told) {
             self.task
                 .world
                 .want_release(name, &next.version, next.source);
         }
-        tried.asked = tried.count + more;
     }
 
     /// Poetry: a locked release that fits is taken, whatever the index says of it now.

@@ -317,7 +317,7 @@ fn ask_ahead(world: &World<'_>, locked: &Locked, requirements: &[Shared], reques
             continue;
         }
         if let Some(place) = world.place_of(package.source.as_ref()) {
-            world.want_release(&package.name, &package.version, place);
+            world.want_locked(&package.name, &package.version, place);
         }
     }
     let mut checkouts = Vec::new();

@@ -57,6 +57,25 @@ impl Package {
         }
     }
 
+    /// These extras and those that they ask of the package itself.
+    pub(crate) fn with_own_extras(&self, extras: &[ExtraName]) -> Vec<ExtraName> {
+        let mut asked: Vec<ExtraName> = Vec::new();
+        let mut stack = extras.to_vec();
+        while let Some(extra) = stack.pop() {
+            if asked.contains(&extra) {
+                continue;
+            }
+            for requirement in self.extras.get(&extra).into_iter().flatten() {
+                let requirement = requirement.original();
+                if requirement.name == self.name {
+                    stack.extend(requirement.extras.iter().cloned());
+                }
+            }
+            asked.push(extra);
+        }
+        asked
+    }
+
     /// Poetry: a requirement that names a source is met by a package from that source only.
     fn is_from(&self, source: Option<&str>) -> bool {
         let Some(wanted) = source else { return true };

@@ -1,14 +1,15 @@
 //! The solver's view of the outside: blocking answers, gathered ahead of time.
 //!
-//! The solver is ordinary synchronous code on its own thread. Whenever a requirement becomes known, its project
-//! page and the metadata of its best candidate are asked for on the runtime, because ranking (see
-//! [`super::priority`]) needs just these. When the solver needs an answer it waits for that one. What it decides
-//! never depends on which answers happened to arrive first.
+//! The solver is ordinary synchronous code on its own thread. What it needs is fetched and read on the runtime, ahead
+//! of it: whenever a requirement becomes known, so does the release that will probably meet it, and from its
+//! metadata the next requirements, down to the leaves ([`Sources::follow`]). When the solver needs an answer it waits
+//! for that one. What it decides never depends on what was guessed, nor on which answers arrived first.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use pubgrub::VersionSet;
 use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::runtime::Handle;
 
@@ -17,10 +18,10 @@ use crate::constraint::Constraint;
 use crate::dist::{HashedFile, Priority, Source};
 use crate::git::{History, shown_address};
 use crate::git_url::without_credentials;
-use crate::index::{Index, IndexError, Page};
+use crate::index::{Index, IndexError, Offer, OnceMap, Release};
 use crate::lock::{LockedSource, SourceKind};
 use crate::marker::Marker;
-use crate::name::PackageName;
+use crate::name::{ExtraName, PackageName};
 use crate::path::resolve;
 use crate::project::{Project, ProjectError, is_python_project, read_library};
 use crate::requirement::{Origin, Requirement};
@@ -29,7 +30,7 @@ use crate::version::Version;
 use super::checkouts::{Checkouts, Wanted};
 use super::locked::Kept;
 use super::node::{INDEX, OriginId, Releases};
-use super::package::{Package, read_requires};
+use super::package::{Package, Requires, read_requires};
 use super::shared::Shared;
 use super::{LookedAt, SolveError};
 
@@ -40,39 +41,37 @@ pub(crate) struct Candidate {
     /// Index into [`World::sources`].
     pub(crate) source: usize,
     pub(crate) yanked: bool,
+    /// Can its metadata be had with one request, without a look into a wheel, or a build?
+    pub(crate) is_told: bool,
+    /// What its page says.
+    requires_python: Option<Arc<str>>,
 }
 
 /// All versions of a project on one source, newest first.
 #[derive(Debug, Default)]
 struct Listing {
-    versions: Vec<(super::node::Release, bool)>,
+    versions: Vec<Listed>,
+}
+
+#[derive(Debug)]
+struct Listed {
+    release: super::node::Release,
+    yanked: bool,
+    is_told: bool,
+    requires_python: Option<Arc<str>>,
 }
 
 impl Listing {
-    fn of(page: &Page) -> Self {
-        let mut yanked: FxHashMap<&Version, bool> = FxHashMap::default();
-        let mut order = Vec::new();
-        for file in &page.files {
-            let is_yanked = file.yanked.is_some();
-            yanked
-                .entry(&file.version)
-                .and_modify(|all| *all &= is_yanked)
-                .or_insert_with(|| {
-                    order.push(&file.version);
-                    is_yanked
-                });
+    fn of(offers: Vec<Offer>) -> Self {
+        let versions = offers.into_iter().map(|offer| Listed {
+            release: super::node::Release::new(offer.version, INDEX),
+            yanked: offer.is_yanked,
+            is_told: offer.is_told,
+            requires_python: offer.requires_python,
+        });
+        Self {
+            versions: versions.collect(),
         }
-        let mut versions: Vec<_> = order
-            .into_iter()
-            .map(|version| {
-                (
-                    super::node::Release::new(version.clone(), INDEX),
-                    yanked[version],
-                )
-            })
-            .collect();
-        versions.sort_by(|(a, _), (b, _)| b.cmp(a));
-        Self { versions }
     }
 }
 
@@ -80,7 +79,84 @@ impl Listing {
 pub(super) struct Sources {
     index: Index,
     sources: Vec<Source>,
+    /// The pythons that the project supports.
+    python: Constraint,
+    /// The files of locked releases: while they stay the same, what the cache knows of the release counts.
+    locked_files: FxHashMap<(PackageName, Version), Vec<HashedFile>>,
     listings: Mutex<FxHashMap<(usize, PackageName), Arc<Listing>>>,
+    packages: OnceMap<(usize, PackageName, Version), Reading>,
+    guesses: Mutex<FxHashMap<PackageName, Guess>>,
+    /// By Requires-Python, see [`Sources::supports`].
+    supported: Mutex<FxHashMap<Arc<str>, bool>>,
+}
+
+type Reading = Result<Option<Arc<Read>>, IndexError>;
+
+/// A release as it was read.
+struct Read {
+    /// `None` if its Requires-Python can't be read.
+    package: Option<Arc<Package>>,
+    python_versions: String,
+    /// What Poetry warns of when it reads the release.
+    warnings: Vec<String>,
+}
+
+/// How likely something is needed.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+enum Need {
+    /// The solver asks for it.
+    Sure,
+    /// Asked for ahead of the solver. It must not cost more than a request: no wheel is fetched and nothing is built.
+    Guessed,
+}
+
+/// What is guessed about a name before the solver comes to it.
+#[derive(Default)]
+struct Guess {
+    /// Locked releases whose metadata is asked for already.
+    locked: Vec<Version>,
+    /// What all requirements of the solver so far leave, as long as they leave something.
+    wanted: Option<Releases>,
+    requirements: FxHashSet<(Need, Option<String>, String, Vec<ExtraName>)>,
+    followed: FxHashSet<(Version, Vec<ExtraName>)>,
+}
+
+impl Guess {
+    /// The releases to expect now that there is one more requirement; `None` if it is no news.
+    fn add(
+        &mut self,
+        requirement: &Requirement,
+        source: Option<&str>,
+        need: Need,
+    ) -> Option<Releases> {
+        let constraint = &requirement.constraint;
+        if self.locked.iter().any(|version| constraint.allows(version)) {
+            return None;
+        }
+        let key = (
+            need,
+            source.map(str::to_owned),
+            constraint.to_string(),
+            requirement.extras.clone(),
+        );
+        if !self.requirements.insert(key) {
+            return None;
+        }
+        let wanted = Releases::of(constraint);
+        // What is guessed must not depend on the order in which answers arrive: a second run would guess something
+        // else, and ask for what the first one has not left in the cache.
+        if need == Need::Guessed {
+            return Some(wanted);
+        }
+        let both = self
+            .wanted
+            .take()
+            .map(|before| before.intersection(&wanted))
+            .filter(|both| *both != Releases::empty());
+        let wanted = both.unwrap_or(wanted);
+        self.wanted = Some(wanted.clone());
+        Some(wanted)
+    }
 }
 
 impl Sources {
@@ -88,7 +164,113 @@ impl Sources {
         Self {
             index: index.clone(),
             sources: project.all_sources(),
+            python: project.python_constraint.clone(),
+            locked_files: FxHashMap::default(),
             listings: Mutex::default(),
+            packages: OnceMap::default(),
+            guesses: Mutex::default(),
+            supported: Mutex::default(),
+        }
+    }
+
+    /// Asks for what a requirement probably leads to: its page, the metadata of its best candidate, and what that one
+    /// requires in turn. Does not wait.
+    fn follow(self: &Arc<Self>, runtime: &Handle, requirement: &Requirement, need: Need) {
+        let Origin::Index { source } = &requirement.origin else {
+            return;
+        };
+        let name = requirement.name.clone();
+        let wanted = {
+            let mut guesses = lock(&self.guesses);
+            let guess = guesses.entry(name.clone()).or_default();
+            guess.add(requirement, source.as_deref(), need)
+        };
+        let Some(wanted) = wanted else { return };
+        let shared = Arc::clone(self);
+        let (source, extras) = (source.clone(), requirement.extras.clone());
+        let prereleases = requirement.allows_prereleases;
+        drop(runtime.spawn(async move {
+            // Failures show when the solver asks for the same thing.
+            let found = shared
+                .find(&name, source.as_deref(), &wanted, prereleases)
+                .await;
+            let Ok(found) = found else { return };
+            // The solver looks into those that don't fit too, one by one, before it comes to the first that does.
+            let first = shared.first_fit(&found);
+            for unfit in found[..first].iter().filter(|unfit| unfit.is_told) {
+                shared.fetch(&Handle::current(), &name, &unfit.version, unfit.source);
+            }
+            let is_cheap = |best: &&Candidate| need == Need::Sure || best.is_told;
+            let best = found.get(first).filter(is_cheap);
+            let Some(best) = best else { return };
+            let read = shared.package(best.source, &name, &best.version).await;
+            if let Ok(Some(read)) = read
+                && let Some(package) = &read.package
+            {
+                shared.follow_all(package, &extras);
+            }
+        }));
+    }
+
+    /// Asks for the metadata of a release, without waiting.
+    fn fetch(
+        self: &Arc<Self>,
+        runtime: &Handle,
+        name: &PackageName,
+        version: &Version,
+        source: usize,
+    ) {
+        let shared = Arc::clone(self);
+        let (name, version) = (name.clone(), version.clone());
+        drop(runtime.spawn(async move {
+            drop(shared.package(source, &name, &version).await);
+        }));
+    }
+
+    /// The place of the first candidate that is for all pythons of the project, or else of the best one.
+    fn first_fit(&self, found: &[Candidate]) -> usize {
+        let fits = |candidate: &Candidate| {
+            let python = candidate.requires_python.as_ref();
+            python.is_none_or(|python| self.supports(python))
+        };
+        found.iter().position(fits).unwrap_or(0)
+    }
+
+    /// Is a release with this Requires-Python for all pythons of the project?
+    fn supports(&self, requires_python: &Arc<str>) -> bool {
+        let known = lock(&self.supported).get(requires_python).copied();
+        known.unwrap_or_else(|| {
+            let python = Constraint::parse_marker_version(requires_python);
+            let supported = python.is_ok_and(|python| python.allows_all(&self.python));
+            lock(&self.supported).insert(Arc::clone(requires_python), supported);
+            supported
+        })
+    }
+
+    /// Follows the requirements of a release that may count.
+    fn follow_all(self: &Arc<Self>, package: &Package, extras: &[ExtraName]) {
+        let news = {
+            let mut guesses = lock(&self.guesses);
+            let guess = guesses.entry(package.name.clone()).or_default();
+            guess
+                .followed
+                .insert((package.version.clone(), extras.to_vec()))
+        };
+        if !news {
+            return;
+        }
+        let runtime = Handle::current();
+        let asked = package.with_own_extras(extras);
+        for requirement in &package.requirements {
+            let requirement = requirement.original();
+            let in_extras = &requirement.in_extras;
+            let is_asked =
+                in_extras.is_empty() || in_extras.iter().any(|extra| asked.contains(extra));
+            let marker = &requirement.marker;
+            if is_asked && (marker.is_any() || self.python.allows_any(&marker.python_constraint()))
+            {
+                self.follow(&runtime, requirement, Need::Guessed);
+            }
         }
     }
 
@@ -97,8 +279,8 @@ impl Sources {
         if let Some(listing) = lock(&self.listings).get(&key) {
             return Ok(Arc::clone(listing));
         }
-        let page = self.index.page(&self.sources[source], name).await?;
-        let listing = Arc::new(page.map_or_else(Listing::default, |page| Listing::of(&page)));
+        let offers = self.index.offers(&self.sources[source], name).await?;
+        let listing = Arc::new(Listing::of(offers));
         Ok(Arc::clone(
             lock(&self.listings).entry(key).or_insert(listing),
         ))
@@ -141,10 +323,78 @@ impl Sources {
         Ok(found)
     }
 
+    /// A release from one source, read.
+    async fn package(&self, source: usize, name: &PackageName, version: &Version) -> Reading {
+        let key = (source, name.clone(), version.clone());
+        let make = || Box::pin(self.read(source, name, version));
+        self.packages.get(key, make).await
+    }
+
+    async fn read(&self, source: usize, name: &PackageName, version: &Version) -> Reading {
+        let place = &self.sources[source];
+        let locked = self.locked_files.get(&(name.clone(), version.clone()));
+        let release = match locked {
+            Some(files) => {
+                self.index
+                    .locked_release(place, name, version, files)
+                    .await?
+            }
+            None => self.index.release(place, name, version).await?,
+        };
+        Ok(release.map(|release| Arc::new(Read::of(&release, place, name, version))))
+    }
+
     fn source(&self, name: &str) -> Option<usize> {
         self.sources
             .iter()
             .position(|source| source.name.eq_ignore_ascii_case(name))
+    }
+}
+
+impl Read {
+    fn of(release: &Release, place: &Source, name: &PackageName, version: &Version) -> Self {
+        let metadata = &release.metadata;
+        let Requires {
+            requirements,
+            extras,
+            mut warnings,
+        } = read_requires(metadata);
+        if let Some(other) = other_identity(metadata, name, version) {
+            let warning = format!("The metadata of {name} ({version}) are those of {other}");
+            warnings.insert(0, warning);
+        }
+        let python_versions = metadata
+            .requires_python
+            .clone()
+            .filter(|text| !text.is_empty())
+            .unwrap_or_else(|| "*".to_owned());
+        let package = |python| Package {
+            name: name.clone(),
+            pretty_name: name.to_string(),
+            version: version.clone(),
+            origin: INDEX,
+            description: metadata.summary.clone(),
+            python,
+            python_versions: python_versions.clone(),
+            requirements,
+            extras,
+            files: release.files.clone(),
+            develop: false,
+            source: place.url.as_ref().map(|url| LockedSource {
+                kind: SourceKind::Legacy,
+                url: url.clone(),
+                reference: Some(place.name.clone()),
+                resolved_reference: None,
+                subdirectory: None,
+            }),
+            yanked: release.yanked.clone(),
+        };
+        let python = Constraint::parse_marker_version(&python_versions).ok();
+        Self {
+            package: python.map(package).map(Arc::new),
+            python_versions,
+            warnings,
+        }
     }
 }
 
@@ -155,18 +405,19 @@ fn select(
     wanted: &Releases,
     prereleases: Option<bool>,
 ) -> Vec<Candidate> {
-    use pubgrub::VersionSet;
     let exact = wanted.is_exact();
     let mut stable = Vec::new();
     let mut unstable = Vec::new();
-    for (release, yanked) in &listing.versions {
-        if (*yanked && !exact) || !wanted.contains(release) {
+    for listed in &listing.versions {
+        if (listed.yanked && !exact) || !wanted.contains(&listed.release) {
             continue;
         }
         let candidate = Candidate {
-            version: release.version.clone(),
+            version: listed.release.version.clone(),
             source,
-            yanked: *yanked,
+            yanked: listed.yanked,
+            is_told: listed.is_told,
+            requires_python: listed.requires_python.clone(),
         };
         if prereleases != Some(true) && candidate.version.is_prerelease() {
             unstable.push(candidate);
@@ -186,7 +437,6 @@ pub(crate) struct World<'a> {
     shared: Arc<Sources>,
     runtime: &'a Handle,
     reporter: &'a dyn super::Reporter,
-    wanted: Mutex<FxHashSet<(PackageName, Option<String>, String)>>,
     packages: Mutex<FxHashMap<(usize, PackageName, Version), Arc<Package>>>,
     direct: Mutex<Vec<(String, Arc<Package>)>>,
     checkouts: Checkouts,
@@ -196,8 +446,6 @@ pub(crate) struct World<'a> {
     /// Poetry: the pythons of a requirement and of its marker are derived in two ways, which differ on some markers.
     requirement_pythons: Mutex<FxHashMap<Marker, Constraint>>,
     marker_pythons: Mutex<FxHashMap<Marker, Constraint>>,
-    /// The files of locked releases: while they stay the same, what the cache knows of the release counts.
-    locked_files: FxHashMap<(PackageName, Version), Vec<HashedFile>>,
     /// Names that the root brings as direct origins, see [`World::library_requirements`].
     root_direct: FxHashSet<PackageName>,
 }
@@ -217,10 +465,18 @@ impl<'a> World<'a> {
             .map(|requirement| requirement.name.clone())
             .collect();
         Self {
-            shared: Arc::new(Sources::new(project, index)),
+            shared: Arc::new(Sources {
+                locked_files: locked
+                    .packages()
+                    .map(|package| {
+                        let release = (package.name.clone(), package.version.clone());
+                        (release, package.files.clone())
+                    })
+                    .collect(),
+                ..Sources::new(project, index)
+            }),
             runtime,
             reporter,
-            wanted: Mutex::default(),
             packages: Mutex::default(),
             direct: Mutex::default(),
             kept: locked.kept(),
@@ -233,15 +489,6 @@ impl<'a> World<'a> {
                 .collect(),
             requirement_pythons: Mutex::default(),
             marker_pythons: Mutex::default(),
-            locked_files: locked
-                .packages()
-                .map(|package| {
-                    (
-                        (package.name.clone(), package.version.clone()),
-                        package.files.clone(),
-                    )
-                })
-                .collect(),
             root_direct,
         }
     }
@@ -255,68 +502,53 @@ impl<'a> World<'a> {
                 continue;
             };
             let listing = listings.entry((place, package.name.clone())).or_default();
-            listing.versions.push((package.release(), false));
+            listing.versions.push(Listed {
+                release: package.release(),
+                yanked: false,
+                is_told: true,
+                requires_python: None,
+            });
             let key = (place, package.name.clone(), package.version.clone());
             packages.insert(key, Arc::clone(package));
         }
         for listing in listings.values_mut() {
-            listing.versions.sort_by(|(a, _), (b, _)| b.cmp(a));
+            listing.versions.sort_by(|a, b| b.release.cmp(&a.release));
         }
         let listings = listings.into_iter();
         lock(&self.shared.listings).extend(listings.map(|(key, it)| (key, Arc::new(it))));
     }
 
-    /// Asks for a requirement's page and its best candidate's metadata, without waiting.
+    /// Asks for what a requirement will probably lead to, without waiting.
     pub(crate) fn want(&self, requirement: &Requirement) {
-        let Origin::Index { source } = &requirement.origin else {
-            return;
-        };
-        let key = (
-            requirement.name.clone(),
-            source.clone(),
-            requirement.constraint.to_string(),
-        );
-        if !lock(&self.wanted).insert(key) {
-            return;
+        self.shared.follow(self.runtime, requirement, Need::Sure);
+    }
+
+    /// Asks for the metadata of a locked version, without waiting. While that one satisfies what is required of its
+    /// name, nothing else is asked for.
+    pub(crate) fn want_locked(&self, name: &PackageName, version: &Version, source: usize) {
+        {
+            let mut guesses = lock(&self.shared.guesses);
+            let guess = guesses.entry(name.clone()).or_default();
+            guess.locked.push(version.clone());
         }
-        let shared = Arc::clone(&self.shared);
-        let (name, source) = (requirement.name.clone(), source.clone());
-        let wanted = Releases::of(&requirement.constraint);
-        let prereleases = requirement.allows_prereleases;
-        drop(self.runtime.spawn(async move {
-            // Failures show when the solver asks for the same thing.
-            let found = shared
-                .find(&name, source.as_deref(), &wanted, prereleases)
-                .await;
-            if let Some(best) = found.ok().and_then(|found| found.into_iter().next()) {
-                drop(
-                    shared
-                        .index
-                        .release(&shared.sources[best.source], &name, &best.version)
-                        .await,
-                );
-            }
-        }));
+        self.want_release(name, version, source);
     }
 
     /// Asks for the metadata of a version that is likely to be chosen, without waiting.
     pub(crate) fn want_release(&self, name: &PackageName, version: &Version, source: usize) {
-        let shared = Arc::clone(&self.shared);
-        let (name, version) = (name.clone(), version.clone());
-        let files = self
-            .locked_files
-            .get(&(name.clone(), version.clone()))
-            .cloned();
-        drop(self.runtime.spawn(async move {
-            let place = &shared.sources[source];
-            let files = files.unwrap_or_default();
-            drop(
-                shared
-                    .index
-                    .locked_release(place, &name, &version, &files)
-                    .await,
-            );
-        }));
+        self.shared.fetch(self.runtime, name, version, source);
+    }
+
+    /// Was a candidate's metadata asked for already, or does the cache have it?
+    pub(crate) fn expects(&self, name: &PackageName, candidate: &Candidate) -> bool {
+        let Candidate {
+            source, version, ..
+        } = candidate;
+        let shared = &self.shared;
+        let key = (*source, name.clone(), version.clone());
+        let place = &shared.sources[*source];
+        let known = shared.index.knows(place, name, version);
+        shared.packages.is_asked_for(&key) || self.runtime.block_on(known)
     }
 
     /// Fetches repositories, without waiting.
@@ -349,54 +581,18 @@ impl<'a> World<'a> {
         if let Some(package) = lock(&self.packages).get(&key) {
             return Ok(Some(Arc::clone(package)));
         }
-        let place = &self.shared.sources[source];
-        let index = &self.shared.index;
-        let locked = self.locked_files.get(&(name.clone(), version.clone()));
-        let release = match locked {
-            Some(files) => self
-                .runtime
-                .block_on(index.locked_release(place, name, version, files))?,
-            None => self.runtime.block_on(index.release(place, name, version))?,
-        };
-        let Some(release) = release else {
-            return Ok(None);
-        };
-        if let Some(other) = other_identity(&release.metadata, name, version) {
-            let warning = format!("The metadata of {name} ({version}) are those of {other}");
-            self.reporter.warning(&warning);
-        }
-        let read = read_requires(&release.metadata);
+        let read = self
+            .runtime
+            .block_on(self.shared.package(source, name, version))?;
+        let Some(read) = read else { return Ok(None) };
         for warning in &read.warnings {
             self.reporter.warning(warning);
         }
-        let python_versions = release.metadata.requires_python.clone();
-        let python_versions = python_versions
-            .filter(|text| !text.is_empty())
-            .unwrap_or_else(|| "*".to_owned());
-        let package = Arc::new(Package {
-            name: name.clone(),
-            pretty_name: name.to_string(),
-            version: version.clone(),
-            origin: INDEX,
-            description: release.metadata.summary.clone(),
-            python: parse_python(&python_versions, name, version)?,
-            python_versions,
-            requirements: read.requirements,
-            extras: read.extras,
-            files: release.files.clone(),
-            develop: false,
-            source: place.url.as_ref().map(|url| LockedSource {
-                kind: SourceKind::Legacy,
-                url: url.clone(),
-                reference: Some(place.name.clone()),
-                resolved_reference: None,
-                subdirectory: None,
-            }),
-            yanked: release.yanked.clone(),
-        });
-        Ok(Some(Arc::clone(
-            lock(&self.packages).entry(key).or_insert(package),
-        )))
+        let Some(package) = &read.package else {
+            return Err(bad_python(&read.python_versions, name, version));
+        };
+        lock(&self.packages).insert(key, Arc::clone(package));
+        Ok(Some(Arc::clone(package)))
     }
 
     /// Reads a release from the named source, or from the first source that has it.
@@ -835,11 +1031,15 @@ fn parse_python(
     name: &PackageName,
     version: &Version,
 ) -> Result<Constraint, SolveError> {
-    Constraint::parse_marker_version(text).map_err(|_| SolveError::BadPython {
+    Constraint::parse_marker_version(text).map_err(|_| bad_python(text, name, version))
+}
+
+fn bad_python(text: &str, name: &PackageName, version: &Version) -> SolveError {
+    SolveError::BadPython {
         text: text.to_owned(),
         name: name.clone(),
         version: version.clone(),
-    })
+    }
 }
 
 /// What makes two direct requirements the same origin.
