@@ -6,6 +6,8 @@ use std::fs;
 use std::time::Duration;
 
 use super::service;
+use resolver::cache::Bucket;
+
 use crate::support::{Fixture, Wheel};
 
 const LIBRARY: &str = "[project]\nname = \"lib\"\nversion = \"1.0\"\ndependencies = [\"deep\"]\n\
@@ -50,8 +52,8 @@ fn records(fx: &Fixture) -> Vec<std::path::PathBuf> {
 /// From here on no resolution can work.
 fn take_away_all_metadata(fx: &mut Fixture) {
     fx.index_mut().stop();
-    for bucket in ["index-v1", "metadata-v1"] {
-        fs::remove_dir_all(fx.top().join("cache").join(bucket)).expect("it was filled");
+    for bucket in [Bucket::Index, Bucket::Metadata] {
+        fs::remove_dir_all(fx.top().join("cache").join(bucket.folder())).expect("it was filled");
     }
     fx.set("POETRY_REQUESTS_TIMEOUT", "1");
 }
