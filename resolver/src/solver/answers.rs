@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use pubgrub::VersionSet;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -16,13 +17,14 @@ use crate::requirement::{Origin, Requirement};
 use crate::version::Version;
 
 use super::SolveError;
+use super::candidates::Candidates;
 use super::complete::{Completer, Edge, Reached, Stop};
 use super::locked::Locked;
 use super::node::{INDEX, Node, OriginId, Release, Releases};
 use super::overrides::{Overrides, Run};
 use super::package::Package;
 use super::shared::{Changes, Shared};
-use super::world::{Candidate, World};
+use super::world::World;
 
 /// What a run needs that is the same for all runs of a resolution.
 pub(crate) struct Task<'a> {
@@ -37,6 +39,8 @@ pub(crate) struct Task<'a> {
     pub(crate) environment: Option<&'a MarkerEnvironment>,
     /// The project's extras that are switched on, if that is known.
     pub(crate) extras: Option<&'a [ExtraName]>,
+    /// Did requirements get into conflict in a run? Then they probably will in the next one.
+    pub(crate) conflicts: AtomicBool,
 }
 
 /// Why a search was stopped.
@@ -165,6 +169,13 @@ impl<'a> Answers<'a> {
         self.changes.into_inner()
     }
 
+    /// Can it be that no index has a say in what is chosen?
+    pub(crate) fn may_be_settled(&self, requirement: &Requirement) -> bool {
+        requirement.origin.is_direct()
+            || self.task.locked.knows(&requirement.name)
+            || self.direct.borrow().contains_key(&requirement.name)
+    }
+
     /// The choice where no index has a say: a locked package that fits, or the package at a direct origin.
     pub(crate) fn settled(
         &self,
@@ -207,7 +218,7 @@ impl<'a> Answers<'a> {
         &self,
         requirement: &Requirement,
         wanted: &Releases,
-    ) -> Result<Vec<Candidate>, SolveError> {
+    ) -> Result<Candidates, SolveError> {
         self.task.world.candidates(
             &requirement.name,
             source_of(requirement),
@@ -220,11 +231,11 @@ impl<'a> Answers<'a> {
     pub(crate) fn choice_among(
         &self,
         name: &PackageName,
-        candidates: &[Candidate],
+        candidates: &Candidates,
     ) -> Result<Choice, SolveError> {
         self.ask_ahead(name, candidates);
-        let best = match candidates.first() {
-            Some(best) => self.task.world.package(best.source, name, &best.version)?,
+        let best = match candidates.best() {
+            Some(best) => self.task.world.package(best.source, name, best.version())?,
             None => None,
         };
         Ok(Choice {
@@ -236,26 +247,26 @@ impl<'a> Answers<'a> {
 
     /// Where one candidate after another falls through and nobody foresaw the best one now, asks for as many of the
     /// next ones as fell through so far: the search waits a few times only, and half is asked for in vain at most.
-    fn ask_ahead(&self, name: &PackageName, candidates: &[Candidate]) {
-        let Some(best) = candidates.first() else {
+    fn ask_ahead(&self, name: &PackageName, candidates: &Candidates) {
+        let Some(best) = candidates.best() else {
             return;
         };
         let mut tried = self.tried.borrow_mut();
         let tried = tried.entry(name.clone()).or_default();
-        if tried.last.as_ref() == Some(&best.version) {
+        if tried.last.as_ref() == Some(best.version()) {
             return;
         }
-        tried.last = Some(best.version.clone());
+        tried.last = Some(best.version().clone());
         let more = tried.rejected.min(MOST_AHEAD);
         tried.rejected += 1;
         if self.task.world.expects(name, best) {
             return;
         }
         let next = candidates.iter().skip(1).take(more);
-        for next in next.filter(|next| next.is_told) {
+        for next in next.filter(|next| next.listed.is_told) {
             self.task
                 .world
-                .want_release(name, &next.version, next.source);
+                .want_release(name, next.version(), next.source);
         }
     }
 

@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
 use rustc_hash::FxHashSet;
 
 use crate::constraint::Constraint;
@@ -11,12 +10,12 @@ use crate::marker::{Marker, MarkerEnvironment};
 use crate::name::{ExtraName, PackageName};
 use crate::requirement::{Origin, Requirement};
 
-use super::SolveError;
 use super::node::Node;
 use super::overrides::{Duplicates, Overridden, Overrides, Run, distinct};
 use super::package::Package;
 use super::shared::{Changes, Shared};
 use super::world::World;
+use super::{FxIndexMap, SolveError};
 
 /// How a package was reached when it is decided.
 #[derive(Clone, Debug)]
@@ -182,7 +181,7 @@ impl Completer<'_> {
             .map(|r| self.pinned(r))
             .collect::<Result<Vec<_>, _>>()?;
         let requirements = self.run.apply(package, requirements);
-        let mut by_name: IndexMap<PackageName, Vec<Shared>> = IndexMap::new();
+        let mut by_name: FxIndexMap<PackageName, Vec<Shared>> = FxIndexMap::default();
         for requirement in requirements {
             by_name
                 .entry(requirement.original().name.clone())

@@ -6,12 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use indexmap::IndexMap;
 use itertools::Itertools;
 
 use crate::constraint::Constraint;
 use crate::name::PackageName;
 
+use super::FxIndexMap;
 use super::answers::Task;
 use super::overrides::{Overrides, Run};
 use super::search::Failure;
@@ -20,7 +20,7 @@ use super::term::{Cause, Demand, Incompatibility, IncompatibilityId, Term};
 /// Poetry: a clash between requirements that never apply together is none. If one stands behind the failure,
 /// the run is split by its marker; the way out is tried only after all others.
 pub(crate) fn marker_split(failure: &Failure, run: &Run) -> Option<Vec<Overrides>> {
-    let mut by_name: IndexMap<&PackageName, Vec<&Demand>> = IndexMap::new();
+    let mut by_name: FxIndexMap<&PackageName, Vec<&Demand>> = FxIndexMap::default();
     for plain in failure.plain() {
         if let (Cause::Requires, [_, required]) = (&plain.cause, plain.terms.as_slice()) {
             let demand = &required.demand;

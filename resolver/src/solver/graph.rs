@@ -9,13 +9,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use indexmap::IndexMap;
 use rustc_hash::FxHashMap;
 
 use crate::marker::Marker;
 use crate::name::GroupName;
 use crate::requirement::{Origin, Requirement};
 
+use super::FxIndexMap;
 use super::complete::extras_marker;
 use super::node::{Node, Release};
 use super::overrides::same_source;
@@ -39,7 +39,7 @@ pub(crate) struct Solved {
 }
 
 /// All packages of a solution, in the order they were decided in.
-pub(crate) type Solution = IndexMap<Identity, Solved>;
+pub(crate) type Solution = FxIndexMap<Identity, Solved>;
 
 pub(crate) fn identity(package: &Package) -> Identity {
     let source = package.source.as_ref().map(|source| source.url.clone());
@@ -71,7 +71,7 @@ struct Path {
 type Stop = (Option<usize>, Path);
 
 /// child → parent → groups of the edge → its markers, united.
-type Edges = FxHashMap<usize, IndexMap<Option<usize>, IndexMap<Vec<GroupName>, Marker>>>;
+type Edges = FxHashMap<usize, FxIndexMap<Option<usize>, FxIndexMap<Vec<GroupName>, Marker>>>;
 
 struct Walk<'a> {
     decided: &'a [Decided],
@@ -193,7 +193,7 @@ impl<'a> Walk<'a> {
     /// Packages in topological order, each with all the ways it was reached in.
     fn infos(&self) -> Vec<Info> {
         let mut depths: FxHashMap<&Stop, i64> = FxHashMap::default();
-        let mut infos: IndexMap<usize, Info> = IndexMap::new();
+        let mut infos: FxIndexMap<usize, Info> = FxIndexMap::default();
         for stop in self.left.iter().rev() {
             let (place, path) = stop;
             let name = |stop: &Stop| stop.0.map(|place| self.decided[place].node.name());
@@ -262,7 +262,10 @@ fn carry_markers(mut infos: Vec<Info>, edges: &Edges) -> Vec<Info> {
     }
 }
 
-fn from_root(markers: &mut BTreeMap<GroupName, Marker>, edges: &IndexMap<Vec<GroupName>, Marker>) {
+fn from_root(
+    markers: &mut BTreeMap<GroupName, Marker>,
+    edges: &FxIndexMap<Vec<GroupName>, Marker>,
+) {
     for (groups, edge) in edges {
         for (group, marker) in markers.iter_mut() {
             if groups.contains(group) {
@@ -275,7 +278,7 @@ fn from_root(markers: &mut BTreeMap<GroupName, Marker>, edges: &IndexMap<Vec<Gro
 fn from_parent(
     markers: &mut BTreeMap<GroupName, Marker>,
     parent: &BTreeMap<GroupName, Marker>,
-    edges: &IndexMap<Vec<GroupName>, Marker>,
+    edges: &FxIndexMap<Vec<GroupName>, Marker>,
 ) {
     for (group, parent_marker) in parent {
         for edge in edges.values() {

@@ -87,6 +87,11 @@ impl Locked {
         Arc::clone(&self.kept)
     }
 
+    /// Is a package of this name locked?
+    pub(crate) fn knows(&self, name: &PackageName) -> bool {
+        self.by_name.contains_key(name)
+    }
+
     pub(crate) fn packages(&self) -> impl Iterator<Item = &Arc<Package>> {
         self.by_name.values().flatten()
     }

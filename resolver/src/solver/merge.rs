@@ -3,11 +3,10 @@
 use crate::constraint::Constraint;
 use crate::marker::Marker;
 
+use super::FxIndexMap;
 use super::graph::{Identity, Solution, Solved, is_same};
 use super::overrides::Overrides;
 use super::shared::Changes;
-
-use indexmap::IndexMap;
 
 /// Joins solutions, each with the overrides of its run, in the order of the runs.
 ///
@@ -19,7 +18,7 @@ pub(crate) fn merge(
     python: &Constraint,
     changes: &Changes,
 ) -> Solution {
-    let mut by_package: IndexMap<Identity, Vec<(Solved, Marker)>> = IndexMap::new();
+    let mut by_package: FxIndexMap<Identity, Vec<(Solved, Marker)>> = FxIndexMap::default();
     for (overrides, solution) in runs {
         let run = run_marker(&overrides, changes).reduce_by_python_constraint(python);
         for (identity, mut solved) in solution {
@@ -41,7 +40,7 @@ pub(crate) fn merge(
 fn run_marker(overrides: &Overrides, changes: &Changes) -> Marker {
     overrides
         .values()
-        .flat_map(IndexMap::values)
+        .flat_map(FxIndexMap::values)
         .fold(Marker::any(), |all, requirement| {
             all.intersect(&changes.of(requirement).marker.without_extras())
         })

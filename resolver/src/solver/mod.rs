@@ -19,6 +19,7 @@
 
 mod among;
 mod answers;
+mod candidates;
 mod checkouts;
 mod complete;
 mod explain;
@@ -36,6 +37,7 @@ mod term;
 mod world;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pubgrub::PubGrubError;
 
@@ -64,6 +66,9 @@ use search::{Ending, Search};
 pub(crate) use shared::Changes;
 use shared::Shared;
 use world::World;
+
+/// A map in the order of insertion, hashed fast.
+type FxIndexMap<K, V> = indexmap::IndexMap<K, V, rustc_hash::FxBuildHasher>;
 
 /// What a resolution should do with an old lock.
 #[derive(Clone, Debug, Default)]
@@ -291,6 +296,7 @@ fn resolve_from(
         use_latest: request.use_latest.iter().cloned().collect(),
         environment: request.environment.as_ref(),
         extras: request.extras.as_deref(),
+        conflicts: AtomicBool::new(false),
     };
     let (solution, changes) = solve(
         &task,
@@ -424,6 +430,9 @@ fn side_by_side<Q: Sync, A: Send>(questions: &[Q], answer: impl Fn(&Q) -> A + Sy
 
 /// The decisions of one run: pubgrub's, or after a conflict those of Poetry's search.
 fn decide(task: &Task<'_>, run: &Run, before: Changes) -> (Result<Vec<Decided>, Halt>, Changes) {
+    if task.conflicts.load(Ordering::Relaxed) {
+        return search(task, run, before);
+    }
     let answers = Answers::new(task, run, before.clone());
     let provider = Provider::new(&answers);
     let decided = match pubgrub::resolve(&provider, Node::Root, root_release()) {
@@ -437,6 +446,7 @@ fn decide(task: &Task<'_>, run: &Run, before: Changes) -> (Result<Vec<Decided>, 
     };
     if let Err(Halt::Conflict) = decided {
         tracing::debug!("requirements are in conflict, so Poetry's search decides");
+        task.conflicts.store(true, Ordering::Relaxed);
         return search(task, run, before);
     }
     debug_assert!(

@@ -62,7 +62,7 @@ pub fn newest(
     let prereleases = wish.prereleases.then_some(true);
     let sources = Sources::new(project, index);
     let found = runtime.block_on(sources.find(&name, wish.source, &wanted, prereleases))?;
-    let mut versions: Vec<Version> = found.into_iter().map(|one| one.version).collect();
+    let mut versions: Vec<Version> = found.iter().map(|one| one.version().clone()).collect();
     // One source may have stable releases where another has none.
     if !wish.prereleases && versions.iter().any(Version::is_stable) {
         versions.retain(Version::is_stable);

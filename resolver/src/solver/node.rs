@@ -186,9 +186,41 @@ impl Releases {
                 || *self == Self::of(&Constraint::Version(version.clone())))
     }
 
+    /// Its segments, in order.
+    pub(crate) fn segments(&self) -> impl Iterator<Item = Segment<'_>> {
+        let segments = self.0.iter();
+        segments.map(|(low, high)| Segment { low, high })
+    }
+
     /// The constraint with these versions, as Poetry would print it.
     pub(crate) fn to_constraint(&self) -> Constraint {
         Constraint::of(self.0.iter().map(|(low, high)| segment(low, high)))
+    }
+}
+
+/// A part of a set of releases without gaps.
+pub(crate) struct Segment<'a> {
+    low: &'a Side<Key>,
+    high: &'a Side<Key>,
+}
+
+impl Segment<'_> {
+    /// Ends it before a release?
+    pub(crate) fn is_below(&self, release: &Release) -> bool {
+        match self.high {
+            Side::Included(high) => release.key > *high,
+            Side::Excluded(high) => release.key >= *high,
+            Side::Unbounded => false,
+        }
+    }
+
+    /// Begins it after a release?
+    pub(crate) fn is_above(&self, release: &Release) -> bool {
+        match self.low {
+            Side::Included(low) => release.key < *low,
+            Side::Excluded(low) => release.key <= *low,
+            Side::Unbounded => false,
+        }
     }
 }
 

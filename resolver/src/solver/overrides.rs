@@ -7,7 +7,6 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
 use itertools::Itertools;
 
 use crate::constraint::Constraint;
@@ -16,10 +15,10 @@ use crate::marker::Marker;
 use crate::name::{ExtraName, PackageName};
 use crate::requirement::{Origin, Requirement};
 
-use super::SolveError;
 use super::node::{Node, Release};
 use super::shared::{Changes, Shared};
 use super::world::{World, origin_key};
+use super::{FxIndexMap, SolveError};
 
 /// Which package an override is about.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -31,7 +30,7 @@ pub(crate) enum Overridden {
 }
 
 /// The restriction of one run: package → required name → the alternative that counts.
-pub(crate) type Overrides = IndexMap<Overridden, IndexMap<PackageName, Shared>>;
+pub(crate) type Overrides = FxIndexMap<Overridden, FxIndexMap<PackageName, Shared>>;
 
 /// One run: its overrides and what follows from them.
 #[derive(Clone, Debug)]
@@ -47,7 +46,7 @@ impl Run {
     pub(crate) fn new(overrides: Overrides, python: &Constraint, changes: &Changes) -> Self {
         let marker = overrides
             .values()
-            .flat_map(IndexMap::values)
+            .flat_map(FxIndexMap::values)
             .fold(Marker::any(), |all, requirement| {
                 all.intersect(&changes.of(requirement).marker)
             });
@@ -144,7 +143,7 @@ pub(crate) fn distinct(
     duplicates: &[Shared],
     active_extras: Option<&[ExtraName]>,
 ) -> Result<Duplicates, SolveError> {
-    let mut by_extras: IndexMap<String, Vec<Shared>> = IndexMap::new();
+    let mut by_extras: FxIndexMap<String, Vec<Shared>> = FxIndexMap::default();
     for requirement in duplicates {
         by_extras
             .entry(requirement.original().complete_name())
@@ -316,7 +315,7 @@ fn pick<'r>(
         .collect()
 }
 
-type ByConstraint<'r> = IndexMap<Constraint, Vec<&'r Shared>>;
+type ByConstraint<'r> = FxIndexMap<Constraint, Vec<&'r Shared>>;
 
 /// Of requirements with equal source and constraint the first stays, in place, with their markers united.
 fn merge_by_constraint(requirements: &[Shared], changes: &mut Changes) -> Vec<Shared> {
@@ -330,7 +329,7 @@ fn merge_by_constraint(requirements: &[Shared], changes: &mut Changes) -> Vec<Sh
         {
             Some(place) => place,
             None => {
-                sources.push((requirement, IndexMap::new()));
+                sources.push((requirement, FxIndexMap::default()));
                 sources.len() - 1
             }
         };

@@ -305,7 +305,11 @@ impl DependencyProvider for Provider<'_> {
             requires.push((Node::Probe, Releases::full()));
         }
         for edge in completed.edges.iter().rev() {
-            let releases = self.answers.releases(&edge.now);
+            let releases = if edge.now.origin.is_direct() {
+                self.answers.releases(&edge.now)
+            } else {
+                edge.requirement.releases().clone()
+            };
             requires.push((edge.to.clone(), releases));
         }
         if !self.excludes(&requires) {

@@ -12,7 +12,6 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
 use pubgrub::VersionSet;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -20,13 +19,13 @@ use crate::constraint::Constraint;
 use crate::marker::Marker;
 use crate::requirement::Requirement;
 
-use super::SolveError;
 use super::answers::{Answers, Choice, Completed, Halt, Rank, Unavailable, source_of};
+use super::candidates::Candidates;
 use super::complete::{Edge, Reached, package_requirement};
 use super::node::{INDEX, Node, OriginId, Release, Releases};
 use super::package::Decided;
-use super::term::{Cause, Demand, Incompatibility, IncompatibilityId, Relation, Term};
-use super::world::Candidate;
+use super::term::{Cause, Demand, Incompatibility, IncompatibilityId, NodeId, Relation, Term};
+use super::{FxIndexMap, SolveError};
 
 /// How a search ended.
 pub(crate) enum Ending {
@@ -57,11 +56,11 @@ struct Assignment {
 struct Partial {
     assignments: Vec<Assignment>,
     /// Places in `assignments` by node.
-    of_node: FxHashMap<Node, Vec<usize>>,
-    decisions: IndexMap<Node, Completed>,
+    of_node: FxHashMap<NodeId, Vec<usize>>,
+    decisions: FxIndexMap<NodeId, (Node, Completed)>,
     /// Poetry: its order breaks ties, and changes when something is taken back.
-    positive: IndexMap<Node, Term>,
-    negative: FxHashMap<Node, Term>,
+    positive: FxIndexMap<NodeId, Term>,
+    negative: FxHashMap<NodeId, Term>,
 }
 
 impl Partial {
@@ -71,10 +70,7 @@ impl Partial {
 
     fn assign(&mut self, term: Term, cause: Option<IncompatibilityId>) {
         let place = self.assignments.len();
-        self.of_node
-            .entry(term.node().clone())
-            .or_default()
-            .push(place);
+        self.of_node.entry(term.node()).or_default().push(place);
         let all = self.register(&term);
         self.assignments.push(Assignment {
             term,
@@ -86,73 +82,71 @@ impl Partial {
 
     fn register(&mut self, term: &Term) -> Term {
         let node = term.node();
-        if let Some(known) = self.positive.get_mut(node) {
+        if let Some(known) = self.positive.get_mut(&node) {
             // Propagation never derives what contradicts a term.
             if let Some(both) = known.intersect(term) {
                 *known = both;
             }
             return known.clone();
         }
-        let both = match self.negative.get(node) {
+        let both = match self.negative.get(&node) {
             None => term.clone(),
             Some(known) => term.intersect(known).unwrap_or_else(|| term.clone()),
         };
         if both.positive {
-            self.negative.remove(node);
-            self.positive.insert(node.clone(), both.clone());
+            self.negative.remove(&node);
+            self.positive.insert(node, both.clone());
         } else {
-            self.negative.insert(node.clone(), both.clone());
+            self.negative.insert(node, both.clone());
         }
         both
     }
 
     fn backtrack(&mut self, level: usize) {
-        let mut touched: FxHashSet<Node> = FxHashSet::default();
+        let mut touched: FxHashSet<NodeId> = FxHashSet::default();
         while let Some(last) = self.assignments.pop_if(|last| last.level > level) {
             let node = last.term.node();
             if last.cause.is_none() {
                 self.decisions.pop();
             }
-            if let Some(places) = self.of_node.get_mut(node) {
+            if let Some(places) = self.of_node.get_mut(&node) {
                 places.pop();
             }
-            touched.insert(node.clone());
+            touched.insert(node);
         }
-        for node in &touched {
-            self.positive.shift_remove(node);
-            self.negative.remove(node);
-        }
+        self.positive.retain(|node, _| !touched.contains(node));
+        self.negative.retain(|node, _| !touched.contains(node));
         let kept = std::mem::take(&mut self.assignments);
         for Assignment { term, all, .. } in &kept {
             let node = term.node();
-            if !touched.contains(node) {
+            if !touched.contains(&node) {
                 continue;
             }
             if all.positive {
-                self.negative.remove(node);
-                self.positive.insert(node.clone(), all.clone());
+                self.negative.remove(&node);
+                self.positive.insert(node, all.clone());
             } else {
-                self.negative.insert(node.clone(), all.clone());
+                self.negative.insert(node, all.clone());
             }
         }
         self.assignments = kept;
     }
 
     fn relation(&self, term: &Term) -> Relation {
-        let known = self.positive.get(term.node());
+        let known = self.positive.get(&term.node());
         known
-            .or_else(|| self.negative.get(term.node()))
+            .or_else(|| self.negative.get(&term.node()))
             .map_or(Relation::Overlapping, |known| known.relation(term))
     }
 
     /// The first assignment by which, with all before it, a term is satisfied.
     fn satisfier(&self, term: &Term) -> usize {
-        let places = &self.of_node[term.node()];
+        let places = &self.of_node[&term.node()];
         let apart = |place: &usize| {
             let found = &self.assignments[*place].term;
             !term.positive
                 && found.positive
-                && *term.node() != Node::Root
+                && term.demand.node != Node::Root
                 && !found.demand.same_package(&term.demand)
         };
         // What holds gets only narrower.
@@ -171,7 +165,7 @@ impl Partial {
 type Place = (OriginId, crate::name::PackageName);
 
 /// Candidates as they were listed, with the demand they were listed for.
-type Listed = (Rc<Demand>, Arc<Vec<Candidate>>);
+type Listed = (Rc<Demand>, Arc<Candidates>);
 
 /// Poetry: candidates are looked up once for each name and then only narrowed down, until nothing is left or what
 /// was decided is taken back.
@@ -219,11 +213,7 @@ impl Shelf {
         place: &Place,
     ) -> Result<Listed, SolveError> {
         if let Some((first, known)) = self.listed.get(place).and_then(|stack| stack.last()) {
-            let fitting: Vec<Candidate> = known
-                .iter()
-                .filter(|candidate| demand.constraint().allows(&candidate.version))
-                .cloned()
-                .collect();
+            let fitting = known.filter(|version| demand.constraint().allows(version));
             if !fitting.is_empty() {
                 return Ok((Rc::clone(first), Arc::new(fitting)));
             }
@@ -247,13 +237,15 @@ impl Shelf {
 pub(crate) struct Search<'a> {
     answers: &'a Answers<'a>,
     incompatibilities: Vec<Incompatibility>,
-    about: FxHashMap<Node, Vec<IncompatibilityId>>,
+    ids: FxHashMap<Node, NodeId>,
+    /// Incompatibilities by the nodes they are about.
+    about: FxHashMap<NodeId, Vec<IncompatibilityId>>,
     contradicted: FxHashSet<IncompatibilityId>,
     contradicted_at: FxHashMap<usize, Vec<IncompatibilityId>>,
     partial: Partial,
     shelf: Shelf,
     /// Poetry: computed once for each constraint on a node.
-    ranks: FxHashMap<(Node, OriginId, Constraint), Rank>,
+    ranks: FxHashMap<(NodeId, OriginId, Constraint), Rank>,
 }
 
 impl<'a> Search<'a> {
@@ -261,6 +253,7 @@ impl<'a> Search<'a> {
         Self {
             answers,
             incompatibilities: Vec::new(),
+            ids: FxHashMap::default(),
             about: FxHashMap::default(),
             contradicted: FxHashSet::default(),
             contradicted_at: FxHashMap::default(),
@@ -277,7 +270,7 @@ impl<'a> Search<'a> {
     pub(crate) fn run(mut self) -> Result<Ending, Halt> {
         let root = Term::new(self.root_demand(), false);
         self.add(Incompatibility::new(vec![root], Cause::Root)?);
-        let mut next = Node::Root;
+        let mut next = self.id(&Node::Root);
         loop {
             if let Some(root) = self.propagate(next)? {
                 return Ok(Ending::Unsolvable(Failure {
@@ -293,17 +286,26 @@ impl<'a> Search<'a> {
         let decisions = self.partial.decisions.into_iter();
         Ok(Ending::Solved(
             decisions
-                .filter_map(|(node, completed)| Decided::new(node, &completed))
+                .filter_map(|(_, (node, completed))| Decided::new(node, &completed))
                 .collect(),
         ))
     }
 
-    fn root_demand(&self) -> Rc<Demand> {
+    fn id(&mut self, node: &Node) -> NodeId {
+        if let Some(known) = self.ids.get(node) {
+            return *known;
+        }
+        let id = self.ids.len();
+        self.ids.insert(node.clone(), id);
+        id
+    }
+
+    fn root_demand(&mut self) -> Rc<Demand> {
         let task = self.answers.task;
         let version = task.version.parse();
         let constraint = version.map_or_else(|_| Constraint::any(), Constraint::Version);
         Demand::new(
-            Node::Root,
+            (Node::Root, self.id(&Node::Root)),
             INDEX,
             Arc::new(Requirement::new(&task.title, constraint)),
             Marker::any(),
@@ -313,7 +315,7 @@ impl<'a> Search<'a> {
     fn add(&mut self, incompatibility: Incompatibility) -> IncompatibilityId {
         let id = self.incompatibilities.len();
         for term in &incompatibility.terms {
-            let about = self.about.entry(term.node().clone()).or_default();
+            let about = self.about.entry(term.node()).or_default();
             if about.last() != Some(&id) {
                 about.push(id);
             }
@@ -323,33 +325,45 @@ impl<'a> Search<'a> {
     }
 
     /// Derives all that follows from a change to `node`. Returns the proof if there is no solution.
-    fn propagate(&mut self, node: Node) -> Result<Option<IncompatibilityId>, Halt> {
+    fn propagate(&mut self, node: NodeId) -> Result<Option<IncompatibilityId>, Halt> {
         let mut changed = vec![node];
         while let Some(node) = changed.pop() {
-            // The newest say most, because conflicts teach ever more general things.
-            for place in (0..self.about.get(&node).map_or(0, Vec::len)).rev() {
-                let id = self.about[&node][place];
-                if self.contradicted.contains(&id) {
-                    continue;
-                }
-                match self.derive(id) {
-                    Derivation::Nothing => {}
-                    Derivation::Changed(node) => note(&mut changed, node),
-                    Derivation::Conflict => {
-                        let cause = self.resolve(id)?;
-                        if self.incompatibilities[cause].is_failure() {
-                            return Ok(Some(cause));
-                        }
-                        changed.clear();
-                        if let Derivation::Changed(node) = self.derive(cause) {
-                            changed.push(node);
-                        }
-                        break;
-                    }
-                }
+            let Some(conflict) = self.derive_all(node, &mut changed) else {
+                continue;
+            };
+            let cause = self.resolve(conflict)?;
+            if self.incompatibilities[cause].is_failure() {
+                return Ok(Some(cause));
+            }
+            changed.clear();
+            if let Derivation::Changed(node) = self.derive(cause) {
+                changed.push(node);
             }
         }
         Ok(None)
+    }
+
+    /// Derives what follows from the incompatibilities about a node. Returns one that is in conflict with what holds.
+    fn derive_all(&mut self, node: NodeId, changed: &mut Vec<NodeId>) -> Option<IncompatibilityId> {
+        let about = std::mem::take(self.about.entry(node).or_default());
+        let mut conflict = None;
+        // The newest say most, because conflicts teach ever more general things.
+        for id in about.iter().rev() {
+            if self.contradicted.contains(id) {
+                continue;
+            }
+            match self.derive(*id) {
+                Derivation::Nothing => {}
+                Derivation::Changed(node) if changed.contains(&node) => {}
+                Derivation::Changed(node) => changed.push(node),
+                Derivation::Conflict => {
+                    conflict = Some(*id);
+                    break;
+                }
+            }
+        }
+        self.about.insert(node, about);
+        conflict
     }
 
     /// If all terms but one are satisfied, the negation of that one follows.
@@ -371,7 +385,7 @@ impl<'a> Search<'a> {
         };
         let follows = term.inverse();
         self.contradict(id);
-        let node = follows.node().clone();
+        let node = follows.node();
         self.partial.assign(follows, Some(id));
         Derivation::Changed(node)
     }
@@ -395,8 +409,8 @@ impl<'a> Search<'a> {
                 self.go_back(latest.previous_level);
                 if id != conflict {
                     let learned = &self.incompatibilities[id];
-                    for node in learned.terms.iter().map(|term| term.node().clone()) {
-                        self.about.entry(node).or_default().push(id);
+                    for term in &learned.terms {
+                        self.about.entry(term.node()).or_default().push(id);
                     }
                 }
                 return Ok(id);
@@ -473,21 +487,22 @@ impl<'a> Search<'a> {
 
     /// Decides on a release of the most urgent package, or finds that it can't be decided yet. Returns the node whose
     /// incompatibilities are to be looked at, `None` if all is decided.
-    fn decide(&mut self) -> Result<Option<Node>, Halt> {
+    fn decide(&mut self) -> Result<Option<NodeId>, Halt> {
         let Some(demand) = self.most_urgent() else {
             return Ok(None);
         };
-        let node = demand.node.clone();
+        let (node, id) = (demand.node.clone(), demand.id);
         if node == Node::Root {
             let completed = self.answers.complete_root()?;
-            self.adopt(&self.root_demand(), completed);
-            return Ok(Some(node));
+            let root = self.root_demand();
+            self.adopt(&root, completed);
+            return Ok(Some(id));
         }
         let (choice, first) = self.choose(&demand)?;
         let Some(package) = choice.best else {
             let none = Term::new(demand, true);
             self.add(Incompatibility::new(vec![none], Cause::NoVersions)?);
-            return Ok(Some(node));
+            return Ok(Some(id));
         };
         let release = package.release();
         let reached = Reached {
@@ -497,7 +512,7 @@ impl<'a> Search<'a> {
         };
         match self.answers.complete(&node, &release, &reached)? {
             Ok(completed) => {
-                let package = package_demand(&node, &release, &completed);
+                let package = package_demand((node, id), &release, &completed);
                 self.adopt(&package, completed);
             }
             Err(Unavailable::Python(python)) => {
@@ -505,11 +520,11 @@ impl<'a> Search<'a> {
                     package: Some(package),
                     edges: Arc::default(),
                 };
-                let package = Term::new(package_demand(&node, &release, &completed), true);
+                let package = Term::new(package_demand((node, id), &release, &completed), true);
                 self.add(Incompatibility::new(vec![package], Cause::Python(python))?);
             }
         }
-        Ok(Some(node))
+        Ok(Some(id))
     }
 
     /// Takes note of what a release requires, and decides on it unless that is excluded already.
@@ -517,7 +532,7 @@ impl<'a> Search<'a> {
         let mut conflict = false;
         for edge in completed.edges.iter() {
             let required = Term::new(self.edge_demand(edge), false);
-            conflict |= *required.node() == package.node
+            conflict |= required.node() == package.id
                 || self.partial.relation(&required) == Relation::Subset;
             self.add(Incompatibility {
                 terms: vec![Term::new(Rc::clone(package), true), required],
@@ -527,16 +542,17 @@ impl<'a> Search<'a> {
         if !conflict {
             self.partial
                 .decisions
-                .insert(package.node.clone(), completed);
+                .insert(package.id, (package.node.clone(), completed));
             self.partial
                 .assign(Term::new(Rc::clone(package), true), None);
         }
     }
 
-    fn edge_demand(&self, edge: &Edge) -> Rc<Demand> {
+    fn edge_demand(&mut self, edge: &Edge) -> Rc<Demand> {
         let origin = self.answers.origin(&edge.now);
         let requirement = Arc::clone(&edge.now);
-        Demand::new(edge.to.clone(), origin, requirement, edge.transitive())
+        let node = (edge.to.clone(), self.id(&edge.to));
+        Demand::new(node, origin, requirement, edge.transitive())
     }
 
     fn most_urgent(&mut self) -> Option<Rc<Demand>> {
@@ -562,11 +578,7 @@ impl<'a> Search<'a> {
         if let Some(known) = demand.rank.get() {
             return *known;
         }
-        let key = (
-            demand.node.clone(),
-            demand.origin,
-            demand.constraint().clone(),
-        );
+        let key = (demand.id, demand.origin, demand.constraint().clone());
         if let Some(known) = self.ranks.get(&key) {
             return *demand.rank.get_or_init(|| *known);
         }
@@ -582,13 +594,15 @@ impl<'a> Search<'a> {
 
     /// What may be chosen for a demand, and the demand that its candidates were first listed for.
     fn choose(&mut self, demand: &Rc<Demand>) -> Result<(Choice, Rc<Demand>), SolveError> {
-        let mut wanted = Releases::of(demand.constraint());
-        if demand.is_direct() {
-            // The one release at that place, unless it has been ruled out.
-            wanted = wanted.intersection(&self.answers.releases(&demand.requirement));
-        }
-        if let Some(choice) = self.answers.settled(&demand.requirement, &wanted)? {
-            return Ok((choice, Rc::clone(demand)));
+        if self.answers.may_be_settled(&demand.requirement) {
+            let mut wanted = Releases::of(demand.constraint());
+            if demand.is_direct() {
+                // The one release at that place, unless it has been ruled out.
+                wanted = wanted.intersection(&self.answers.releases(&demand.requirement));
+            }
+            if let Some(choice) = self.answers.settled(&demand.requirement, &wanted)? {
+                return Ok((choice, Rc::clone(demand)));
+            }
         }
         let level = self.partial.level();
         let (first, listed) = self.shelf.find(self.answers, demand, level)?;
@@ -602,7 +616,7 @@ impl<'a> Search<'a> {
 /// What came of looking at an incompatibility.
 enum Derivation {
     Nothing,
-    Changed(Node),
+    Changed(NodeId),
     Conflict,
 }
 
@@ -617,14 +631,12 @@ struct Latest {
     previous_level: usize,
 }
 
-fn note(changed: &mut Vec<Node>, node: Node) {
-    if !changed.contains(&node) {
-        changed.push(node);
-    }
-}
-
 /// A release as a demand on just it.
-fn package_demand(node: &Node, release: &Release, completed: &Completed) -> Rc<Demand> {
+fn package_demand(
+    (node, id): (Node, NodeId),
+    release: &Release,
+    completed: &Completed,
+) -> Rc<Demand> {
     let package = completed
         .package
         .as_ref()
@@ -632,7 +644,7 @@ fn package_demand(node: &Node, release: &Release, completed: &Completed) -> Rc<D
     let requirement = package_requirement(package, node.extras());
     let transitive = requirement.marker.clone();
     Demand::new(
-        node.clone(),
+        (node, id),
         release.origin,
         Arc::new(requirement),
         transitive,

@@ -1,11 +1,13 @@
 //! Requirements whose markers change on the way.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustc_hash::FxHashMap;
 
 use crate::marker::Marker;
 use crate::requirement::Requirement;
+
+use super::node::Releases;
 
 /// A requirement with an identity of its own, as packages hold it.
 ///
@@ -14,16 +16,32 @@ use crate::requirement::Requirement;
 /// runs. It shows in the lock file, so it has to be the same here. What became of a requirement is told by
 /// [`Changes`].
 #[derive(Clone, Debug)]
-pub(crate) struct Shared(Arc<Requirement>);
+pub(crate) struct Shared(Arc<Held>);
+
+#[derive(Debug)]
+struct Held {
+    requirement: Arc<Requirement>,
+    /// What its constraint admits, once somebody asked.
+    releases: OnceLock<Releases>,
+}
 
 impl Shared {
     pub(crate) fn new(requirement: Requirement) -> Self {
-        Self(Arc::new(requirement))
+        Self(Arc::new(Held {
+            requirement: Arc::new(requirement),
+            releases: OnceLock::new(),
+        }))
     }
 
     /// The requirement as it was at first. Only its marker, and what follows from that, ever changes.
     pub(crate) fn original(&self) -> &Arc<Requirement> {
-        &self.0
+        &self.0.requirement
+    }
+
+    /// The releases that its constraint admits, wherever they come from.
+    pub(crate) fn releases(&self) -> &Releases {
+        let make = || Releases::of(&self.0.requirement.constraint);
+        self.0.releases.get_or_init(make)
     }
 
     fn identity(&self) -> usize {
@@ -46,10 +64,10 @@ impl Changes {
     /// A requirement as it is now.
     pub(crate) fn of<'r>(&'r self, shared: &'r Shared) -> &'r Arc<Requirement> {
         if self.0.is_empty() {
-            return &shared.0;
+            return shared.original();
         }
         let change = self.0.get(&shared.identity());
-        change.map_or(&shared.0, |change| &change.now)
+        change.map_or_else(|| shared.original(), |change| &change.now)
     }
 
     /// Gives a requirement another marker, for all who hold it.

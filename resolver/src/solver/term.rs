@@ -15,10 +15,14 @@ use super::SolveError;
 use super::answers::Rank;
 use super::node::{INDEX, Node, OriginId};
 
+/// The number of a node in one search.
+pub(crate) type NodeId = usize;
+
 /// A requirement on a node, with the markers along the ways to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Demand {
     pub(crate) node: Node,
+    pub(crate) id: NodeId,
     /// Where the package has to come from; requirements on an index are content with any place.
     pub(crate) origin: OriginId,
     /// The requirement that it began with, and that speaks for it.
@@ -32,13 +36,14 @@ pub(crate) struct Demand {
 
 impl Demand {
     pub(crate) fn new(
-        node: Node,
+        (node, id): (Node, NodeId),
         origin: OriginId,
         requirement: Arc<Requirement>,
         transitive: Marker,
     ) -> Rc<Self> {
         Rc::new(Self {
             node,
+            id,
             origin,
             constraint: requirement.constraint.clone(),
             requirement,
@@ -69,7 +74,7 @@ impl Demand {
     }
 
     pub(crate) fn same_package(&self, other: &Self) -> bool {
-        self.node == other.node && self.origin == other.origin
+        self.id == other.id && self.origin == other.origin
     }
 
     /// Poetry: what a direct requirement constrains is not known from the start, so it does not count.
@@ -106,8 +111,8 @@ impl Term {
         Self { demand, positive }
     }
 
-    pub(crate) fn node(&self) -> &Node {
-        &self.demand.node
+    pub(crate) fn node(&self) -> NodeId {
+        self.demand.id
     }
 
     pub(crate) fn constraint(&self) -> &Constraint {
@@ -180,6 +185,7 @@ impl Term {
         };
         let demand = Demand {
             node: speaker.node.clone(),
+            id: speaker.id,
             origin: speaker.origin,
             requirement: Arc::clone(&speaker.requirement),
             constraint,

@@ -18,7 +18,7 @@ use crate::constraint::Constraint;
 use crate::dist::{HashedFile, Priority, Source};
 use crate::git::{History, shown_address};
 use crate::git_url::without_credentials;
-use crate::index::{Index, IndexError, Offer, OnceMap, Release};
+use crate::index::{Index, IndexError, OnceMap, Release};
 use crate::lock::{LockedSource, SourceKind};
 use crate::marker::Marker;
 use crate::name::{ExtraName, PackageName};
@@ -27,53 +27,13 @@ use crate::project::{Project, ProjectError, is_python_project, read_library};
 use crate::requirement::{Origin, Requirement};
 use crate::version::Version;
 
+use super::candidates::{Candidate, Candidates, Listed, Listing};
 use super::checkouts::{Checkouts, Wanted};
 use super::locked::Kept;
 use super::node::{INDEX, OriginId, Releases};
 use super::package::{Package, Requires, read_requires};
 use super::shared::Shared;
 use super::{LookedAt, SolveError};
-
-/// A version that an index offers.
-#[derive(Clone, Debug)]
-pub(crate) struct Candidate {
-    pub(crate) version: Version,
-    /// Index into [`World::sources`].
-    pub(crate) source: usize,
-    pub(crate) yanked: bool,
-    /// Can its metadata be had with one request, without a look into a wheel, or a build?
-    pub(crate) is_told: bool,
-    /// What its page says.
-    requires_python: Option<Arc<str>>,
-}
-
-/// All versions of a project on one source, newest first.
-#[derive(Debug, Default)]
-struct Listing {
-    versions: Vec<Listed>,
-}
-
-#[derive(Debug)]
-struct Listed {
-    release: super::node::Release,
-    yanked: bool,
-    is_told: bool,
-    requires_python: Option<Arc<str>>,
-}
-
-impl Listing {
-    fn of(offers: Vec<Offer>) -> Self {
-        let versions = offers.into_iter().map(|offer| Listed {
-            release: super::node::Release::new(offer.version, INDEX),
-            yanked: offer.is_yanked,
-            is_told: offer.is_told,
-            requires_python: offer.requires_python,
-        });
-        Self {
-            versions: versions.collect(),
-        }
-    }
-}
 
 /// What background tasks share with the solver.
 pub(super) struct Sources {
@@ -197,13 +157,17 @@ impl Sources {
             let Ok(found) = found else { return };
             // The solver looks into those that don't fit too, one by one, before it comes to the first that does.
             let first = shared.first_fit(&found);
-            for unfit in found[..first].iter().filter(|unfit| unfit.is_told) {
-                shared.fetch(&Handle::current(), &name, &unfit.version, unfit.source);
+            for unfit in found
+                .iter()
+                .take(first)
+                .filter(|unfit| unfit.listed.is_told)
+            {
+                shared.fetch(&Handle::current(), &name, unfit.version(), unfit.source);
             }
-            let is_cheap = |best: &&Candidate| need == Need::Sure || best.is_told;
+            let is_cheap = |best: &Candidate<'_>| need == Need::Sure || best.listed.is_told;
             let best = found.get(first).filter(is_cheap);
             let Some(best) = best else { return };
-            let read = shared.package(best.source, &name, &best.version).await;
+            let read = shared.package(best.source, &name, best.version()).await;
             if let Ok(Some(read)) = read
                 && let Some(package) = &read.package
             {
@@ -228,9 +192,9 @@ impl Sources {
     }
 
     /// The place of the first candidate that is for all pythons of the project, or else of the best one.
-    fn first_fit(&self, found: &[Candidate]) -> usize {
-        let fits = |candidate: &Candidate| {
-            let python = candidate.requires_python.as_ref();
+    fn first_fit(&self, found: &Candidates) -> usize {
+        let fits = |candidate: Candidate<'_>| {
+            let python = candidate.listed.requires_python.as_ref();
             python.is_none_or(|python| self.supports(python))
         };
         found.iter().position(fits).unwrap_or(0)
@@ -294,12 +258,12 @@ impl Sources {
         source: Option<&str>,
         wanted: &Releases,
         prereleases: Option<bool>,
-    ) -> Result<Vec<Candidate>, IndexError> {
-        let mut found = Vec::new();
+    ) -> Result<Candidates, IndexError> {
+        let mut found = Candidates::default();
         if let Some(source) = source {
             if let Some(place) = self.source(source) {
                 let listing = self.listing(place, name).await?;
-                found = select(&listing, place, wanted, prereleases);
+                found.add(place, listing, wanted, prereleases);
             }
         } else {
             for (place, source) in self.sources.iter().enumerate() {
@@ -309,17 +273,10 @@ impl Sources {
                     Priority::Primary | Priority::Supplemental => {}
                 }
                 let listing = self.listing(place, name).await?;
-                found.extend(select(&listing, place, wanted, prereleases));
+                found.add(place, listing, wanted, prereleases);
             }
         }
-        // Stable: of equal versions the one on the first source stays first.
-        let indifferent = prereleases == Some(true);
-        found.sort_by(|a, b| {
-            let rank = |c: &Candidate| (!c.yanked, !indifferent && !c.version.is_prerelease());
-            rank(b)
-                .cmp(&rank(a))
-                .then_with(|| b.version.cmp(&a.version))
-        });
+        found.sort(prereleases);
         Ok(found)
     }
 
@@ -398,40 +355,6 @@ impl Read {
     }
 }
 
-/// Poetry: yanked releases count only for an exact pin, pre-releases only if allowed or if nothing else is left.
-fn select(
-    listing: &Listing,
-    source: usize,
-    wanted: &Releases,
-    prereleases: Option<bool>,
-) -> Vec<Candidate> {
-    let exact = wanted.is_exact();
-    let mut stable = Vec::new();
-    let mut unstable = Vec::new();
-    for listed in &listing.versions {
-        if (listed.yanked && !exact) || !wanted.contains(&listed.release) {
-            continue;
-        }
-        let candidate = Candidate {
-            version: listed.release.version.clone(),
-            source,
-            yanked: listed.yanked,
-            is_told: listed.is_told,
-            requires_python: listed.requires_python.clone(),
-        };
-        if prereleases != Some(true) && candidate.version.is_prerelease() {
-            unstable.push(candidate);
-        } else {
-            stable.push(candidate);
-        }
-    }
-    if stable.is_empty() && prereleases.is_none() {
-        unstable
-    } else {
-        stable
-    }
-}
-
 /// Blocking access to indexes and direct origins, shared by all runs of one resolution.
 pub(crate) struct World<'a> {
     shared: Arc<Sources>,
@@ -496,13 +419,13 @@ impl<'a> World<'a> {
     /// Takes what is locked for all that sources have.
     pub(crate) fn know(&self, locked: &super::Locked) {
         let mut packages = lock(&self.packages);
-        let mut listings: FxHashMap<(usize, PackageName), Listing> = FxHashMap::default();
+        let mut listings: FxHashMap<(usize, PackageName), Vec<Listed>> = FxHashMap::default();
         for package in locked.packages().filter(|package| !package.is_direct()) {
             let Some(place) = self.place_of(package.source.as_ref()) else {
                 continue;
             };
             let listing = listings.entry((place, package.name.clone())).or_default();
-            listing.versions.push(Listed {
+            listing.push(Listed {
                 release: package.release(),
                 yanked: false,
                 is_told: true,
@@ -511,11 +434,9 @@ impl<'a> World<'a> {
             let key = (place, package.name.clone(), package.version.clone());
             packages.insert(key, Arc::clone(package));
         }
-        for listing in listings.values_mut() {
-            listing.versions.sort_by(|a, b| b.release.cmp(&a.release));
-        }
         let listings = listings.into_iter();
-        lock(&self.shared.listings).extend(listings.map(|(key, it)| (key, Arc::new(it))));
+        let listings = listings.map(|(key, versions)| (key, Arc::new(Listing::new(versions))));
+        lock(&self.shared.listings).extend(listings);
     }
 
     /// Asks for what a requirement will probably lead to, without waiting.
@@ -540,13 +461,11 @@ impl<'a> World<'a> {
     }
 
     /// Was a candidate's metadata asked for already, or does the cache have it?
-    pub(crate) fn expects(&self, name: &PackageName, candidate: &Candidate) -> bool {
-        let Candidate {
-            source, version, ..
-        } = candidate;
+    pub(crate) fn expects(&self, name: &PackageName, candidate: Candidate<'_>) -> bool {
+        let (source, version) = (candidate.source, candidate.version());
         let shared = &self.shared;
-        let key = (*source, name.clone(), version.clone());
-        let place = &shared.sources[*source];
+        let key = (source, name.clone(), version.clone());
+        let place = &shared.sources[source];
         let known = shared.index.knows(place, name, version);
         shared.packages.is_asked_for(&key) || self.runtime.block_on(known)
     }
@@ -563,7 +482,7 @@ impl<'a> World<'a> {
         source: Option<&str>,
         wanted: &Releases,
         prereleases: Option<bool>,
-    ) -> Result<Vec<Candidate>, SolveError> {
+    ) -> Result<Candidates, SolveError> {
         self.reporter.looked_at(LookedAt::Outside);
         Ok(self
             .runtime
