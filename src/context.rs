@@ -241,7 +241,7 @@ impl<'a> Context<'a> {
     /// The index, tied to the front end that builds what has no metadata of its own.
     ///
     /// # Errors
-    /// When a certificate can't be read.
+    /// As [`Context::settings`] and [`Context::project`].
     pub(crate) fn index(&self) -> Result<&Index, Failure> {
         once(&self.index, || {
             // It fails only if there is one already, which is as good.
@@ -253,7 +253,7 @@ impl<'a> Context<'a> {
                 self.index_settings()?,
                 self.cache()?,
                 Some(Arc::clone(builder) as Arc<dyn Builder>),
-            )?;
+            );
             builder.index.set(index.clone()).ok();
             Ok(index)
         })

@@ -39,7 +39,7 @@ fn real_sets(criterion: &mut Criterion) {
         let cache = Cache::new(Path::new("unused"));
         group.bench_function(name, |bencher| {
             bencher.iter_batched(
-                || Index::replay(recording.clone(), cache.clone()).unwrap(),
+                || Index::replay(recording.clone(), cache.clone()),
                 |index| {
                     let request = Request::default();
                     let handle = runtime.handle();

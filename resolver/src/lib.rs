@@ -12,7 +12,7 @@
 //!
 //! fn lock_api(settings: IndexSettings) -> Result<bool, Box<dyn std::error::Error>> {
 //!     let runtime = tokio::runtime::Runtime::new()?;
-//!     let index = Index::new(settings, Cache::new("/var/cache/mpoetry"), None)?;
+//!     let index = Index::new(settings, Cache::new("/var/cache/mpoetry"), None);
 //!     let project = Project::read("services/api".as_ref())?;
 //!     let previous = Lockfile::read(&project.root)?;
 //!     let request = solver::Request::default();

@@ -65,7 +65,7 @@ impl World {
     }
 
     fn index_with(&self, settings: IndexSettings, builder: Option<Arc<dyn Builder>>) -> Index {
-        Index::new(settings, self.cache(), builder).unwrap()
+        Index::new(settings, self.cache(), builder)
     }
 
     fn offline(&self) -> Index {
@@ -1122,18 +1122,18 @@ async fn an_index_may_be_a_folder() {
 }
 
 #[tokio::test]
-async fn a_bad_certificate_file_is_an_error_at_once() {
+async fn a_bad_certificate_file_fails_secure_connections() {
     let world = World::new();
     let path = world.folder.path().join("ca.pem");
     std::fs::write(&path, "no certificate").unwrap();
     for path in [path, "/nowhere/ca.pem".into()] {
         let settings = IndexSettings {
+            pypi_url: "https://127.0.0.1:9/".to_owned(),
             certificates: vec![path],
             ..world.settings()
         };
-        let error = Index::new(settings, world.cache(), None)
-            .map(|_| ())
-            .unwrap_err();
+        let index = Index::new(settings, world.cache(), None);
+        let error = index.page(&pypi(), &"any".into()).await.unwrap_err();
         assert!(matches!(error, IndexError::Certificate { .. }), "{error}");
     }
 }

@@ -89,7 +89,7 @@ fn solve(
 ) -> Result<Played, String> {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let project = Project::read(folder).map_err(|e| e.to_string())?;
-    let index = Index::replay(recording(entries), Cache::new(folder.join("cache"))).unwrap();
+    let index = Index::replay(recording(entries), Cache::new(folder.join("cache")));
     let lockfile = resolve(&project, previous, request, &index, runtime.handle(), &())
         .map_err(|error: SolveError| error.to_string())?;
     Ok(Played {
@@ -171,7 +171,7 @@ fn add(folder: &Path, entries: &[Entry], word: &str, scenario: &Value) -> Option
         "" | "latest" => {
             let runtime = tokio::runtime::Runtime::new().unwrap();
             let cache = Cache::new(folder.join("cache"));
-            let index = Index::replay(recording(entries), cache).unwrap();
+            let index = Index::replay(recording(entries), cache);
             let wish = Wish {
                 name: name.as_str(),
                 constraint: None,
@@ -249,7 +249,7 @@ fn the_newest_release_is_chosen() {
         offered("local", "1.0+cu12", "pypi", false),
         offered("gone", "1.0", "pypi", true),
     ];
-    let index = Index::replay(recording(&entries), Cache::new(folder.path())).unwrap();
+    let index = Index::replay(recording(&entries), Cache::new(folder.path()));
     let find = |name, constraint: Option<&str>, prereleases, source| {
         let constraint = constraint.map(|text| Constraint::parse(text).unwrap());
         let wish = Wish {

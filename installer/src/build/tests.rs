@@ -64,7 +64,7 @@ impl World {
             certificates: Vec::new(),
             credentials: Vec::new(),
         };
-        frontend.connect(Index::new(settings, cache, None).unwrap());
+        frontend.connect(Index::new(settings, cache, None));
         let world = Self {
             folder,
             frontend,

@@ -96,7 +96,7 @@ impl World {
             certificates: Vec::new(),
             credentials: Vec::new(),
         };
-        let index = Index::new(settings, cache, None).unwrap();
+        let index = Index::new(settings, cache, None);
         let world = Self {
             folder,
             runtime,

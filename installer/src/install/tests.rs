@@ -120,7 +120,7 @@ impl Scene {
         rustls::crypto::ring::default_provider()
             .install_default()
             .ok();
-        let index = Index::new(settings, self.cache.clone(), None).unwrap();
+        let index = Index::new(settings, self.cache.clone(), None);
         let python = Arc::new(self.fixture.environment.interpreter.clone());
         let build = BuildFrontend::new(self.cache.clone(), python, self.runtime.handle().clone());
         let installer = Installer {

@@ -37,7 +37,6 @@ const SLOWEST_BYTES_PER_SECOND: u64 = 1024;
 pub(crate) struct Http {
     settings: Arc<IndexSettings>,
     pub(crate) credentials: Credentials,
-    extra_roots: Vec<Certificate>,
     secure: OnceCell<Result<Client, IndexError>>,
     plain: OnceCell<Result<Client, IndexError>>,
     gates: Mutex<FxHashMap<String, Arc<Semaphore>>>,
@@ -82,21 +81,14 @@ impl From<IndexError> for Failure {
 }
 
 impl Http {
-    /// # Errors
-    /// When a certificate file can't be read.
-    pub(crate) fn new(settings: Arc<IndexSettings>) -> Result<Self, IndexError> {
-        let mut extra_roots = Vec::new();
-        for path in &settings.certificates {
-            extra_roots.extend(read_certificates(path)?);
-        }
-        Ok(Self {
+    pub(crate) fn new(settings: Arc<IndexSettings>) -> Self {
+        Self {
             credentials: Credentials::new(&settings.credentials),
-            extra_roots,
             secure: OnceCell::new(),
             plain: OnceCell::new(),
             gates: Mutex::default(),
             settings,
-        })
+        }
     }
 
     /// Fetches `url` whole, with retries. Any status that is not transient is an answer.
@@ -254,9 +246,8 @@ impl Http {
     async fn client(&self, url: &Url) -> Result<&Client, IndexError> {
         let client = match url.scheme() {
             "https" => {
-                let roots = self.extra_roots.clone();
                 let settings = Arc::clone(&self.settings);
-                let build = async || blocking(move || secure_client(&settings, roots)).await;
+                let build = async || blocking(move || secure_client(&settings)).await;
                 self.secure.get_or_init(build).await
             }
             "http" => {
@@ -300,7 +291,11 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
     }
 }
 
-fn secure_client(settings: &IndexSettings, roots: Vec<Certificate>) -> Result<Client, IndexError> {
+fn secure_client(settings: &IndexSettings) -> Result<Client, IndexError> {
+    let mut roots = Vec::new();
+    for path in &settings.certificates {
+        roots.extend(read_certificates(path)?);
+    }
     let builder = builder(settings).tls_certs_merge(roots);
     builder
         .build()

@@ -212,23 +212,15 @@ struct Inner {
 }
 
 impl Index {
-    /// An index client; makes no connection yet.
-    ///
-    /// # Errors
-    /// When a certificate file can't be read.
-    pub fn new(
-        settings: IndexSettings,
-        cache: Cache,
-        builder: Option<Arc<dyn Builder>>,
-    ) -> Result<Self, IndexError> {
+    /// An index client; makes no connection yet, and reads no certificates.
+    #[must_use]
+    pub fn new(settings: IndexSettings, cache: Cache, builder: Option<Arc<dyn Builder>>) -> Self {
         Self::with(settings, cache, builder, None)
     }
 
     /// An index that answers from a recording and asks nobody.
-    ///
-    /// # Errors
-    /// When the HTTP client can't be made.
-    pub fn replay(recording: Recording, cache: Cache) -> Result<Self, IndexError> {
+    #[must_use]
+    pub fn replay(recording: Recording, cache: Cache) -> Self {
         let settings = IndexSettings {
             pypi_url: "https://index.invalid/".to_owned(),
             offline: true,
@@ -248,10 +240,10 @@ impl Index {
         cache: Cache,
         builder: Option<Arc<dyn Builder>>,
         recording: Option<Recording>,
-    ) -> Result<Self, IndexError> {
+    ) -> Self {
         let settings = Arc::new(settings);
         let inner = Inner {
-            http: Http::new(Arc::clone(&settings))?,
+            http: Http::new(Arc::clone(&settings)),
             settings,
             cache,
             builder,
@@ -266,9 +258,9 @@ impl Index {
             rangeless: Rangeless::default(),
             recording,
         };
-        Ok(Self {
+        Self {
             inner: Arc::new(inner),
-        })
+        }
     }
 
     /// The cache it reads and fills.

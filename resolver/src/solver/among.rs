@@ -58,7 +58,7 @@ pub fn resolve_among(
         extras: Some(part.extras.iter().cloned().collect()),
         ..Request::default()
     };
-    let nobody = Index::replay(Recording::default(), cache)?;
+    let nobody = Index::replay(Recording::default(), cache);
     let mut found = resolve_from(&project, locked, &request, &nobody, runtime, &())?;
     let wanted = names_of_extras(&project, &found.packages, part.extras);
     for package in &mut found.packages {

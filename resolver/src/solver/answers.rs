@@ -5,8 +5,8 @@
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use pubgrub::VersionSet;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -41,6 +41,8 @@ pub(crate) struct Task<'a> {
     pub(crate) extras: Option<&'a [ExtraName]>,
     /// Did requirements get into conflict in a run? Then they probably will in the next one.
     pub(crate) conflicts: AtomicBool,
+    /// Threads for runs that are solved side by side. Not those that pages are read on: a run waits for pages.
+    pub(crate) threads: OnceLock<Option<rayon::ThreadPool>>,
 }
 
 /// Why a search was stopped.

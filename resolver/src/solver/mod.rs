@@ -37,6 +37,7 @@ mod term;
 mod world;
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pubgrub::PubGrubError;
@@ -297,6 +298,7 @@ fn resolve_from(
         environment: request.environment.as_ref(),
         extras: request.extras.as_deref(),
         conflicts: AtomicBool::new(false),
+        threads: OnceLock::new(),
     };
     let (solution, changes) = solve(
         &task,
@@ -388,9 +390,10 @@ fn solve_all(
         if batch.is_empty() {
             return (Ok(solved), changes);
         }
-        width = rayon::current_num_threads();
+        let threads = threads(task);
+        width = threads.map_or(1, rayon::ThreadPool::current_num_threads);
         let before = changes.clone();
-        let answers = side_by_side(&batch, |overrides| {
+        let answers = side_by_side(threads, &batch, |overrides| {
             solve(task, overrides.clone(), python, before.clone())
         });
         for (overrides, answer) in batch.into_iter().zip(answers) {
@@ -408,17 +411,27 @@ fn solve_all(
     }
 }
 
+/// The threads for runs; `None` if there can't be more than this one.
+fn threads<'t>(task: &'t Task<'_>) -> Option<&'t rayon::ThreadPool> {
+    let make = || rayon::ThreadPoolBuilder::new().build().ok();
+    task.threads.get_or_init(make).as_ref()
+}
+
 /// The answers to all questions, in their order, the first one from this thread.
-fn side_by_side<Q: Sync, A: Send>(questions: &[Q], answer: impl Fn(&Q) -> A + Sync) -> Vec<A> {
-    let Some((first, others)) = questions.split_first() else {
-        return Vec::new();
+fn side_by_side<Q: Sync, A: Send>(
+    threads: Option<&rayon::ThreadPool>,
+    questions: &[Q],
+    answer: impl Fn(&Q) -> A + Sync,
+) -> Vec<A> {
+    let (Some(threads), Some((first, others))) = (threads, questions.split_first()) else {
+        return questions.iter().map(answer).collect();
     };
     let mut answers: Vec<Option<A>> = Vec::new();
     answers.resize_with(questions.len(), || None);
     let (first_answer, other_answers) = answers
         .split_first_mut()
         .expect("there are as many answers as questions");
-    rayon::in_place_scope(|scope| {
+    threads.in_place_scope(|scope| {
         for (question, place) in others.iter().zip(other_answers) {
             let answer = &answer;
             scope.spawn(move |_| *place = Some(answer(question)));
