@@ -16,17 +16,6 @@ use super::{FileKind, IndexError, IndexFile, digest, merge, range, sdist, source
 use crate::metadata::Metadata;
 
 const LARGEST_METADATA: u64 = 64 << 20;
-/// After so many unannounced `.metadata` files that are not there, and none that is, a host is not asked further.
-const HOPELESS: u32 = 8;
-
-/// How it is known that an index serves a file's metadata beside it (PEP 658).
-#[derive(Clone, Copy, Eq, PartialEq)]
-pub(super) enum Knowledge {
-    /// The page says so.
-    Announced,
-    /// Not every index that serves them announces them.
-    Guessed,
-}
 
 enum Choice<'a> {
     One(&'a IndexFile),
@@ -100,7 +89,7 @@ fn tags(filename: &str) -> Option<[&str; 3]> {
 
 async fn of_file(wanted: &Wanted<'_>, file: &IndexFile) -> Result<Metadata, IndexError> {
     if file.core_metadata.is_some()
-        && let Some(metadata) = served_metadata(wanted, file, Knowledge::Announced).await?
+        && let Some(metadata) = served_metadata(wanted, file).await?
     {
         return Ok(metadata);
     }
@@ -110,23 +99,17 @@ async fn of_file(wanted: &Wanted<'_>, file: &IndexFile) -> Result<Metadata, Inde
     }
 }
 
-/// The `.metadata` file beside a file. `None` if it is not there, can't be read, or is not what was announced.
+/// The `.metadata` file beside a file (PEP 658). `None` if it is not there, can't be read, or is not what was announced.
 ///
 /// # Errors
 /// When the host can't be reached.
 pub(super) async fn served_metadata(
     wanted: &Wanted<'_>,
     file: &IndexFile,
-    knowledge: Knowledge,
 ) -> Result<Option<Metadata>, IndexError> {
     let index = wanted.index;
     let url = source::parse(&file.url)?;
     if url.scheme() == "file" {
-        return Ok(None);
-    }
-    let is_guess = knowledge == Knowledge::Guessed && file.core_metadata.is_none();
-    let server = host(&url);
-    if is_guess && index.served().is_hopeless(&server, HOPELESS) {
         return Ok(None);
     }
     let address = metadata_address(&url);
@@ -135,9 +118,6 @@ pub(super) async fn served_metadata(
         .get(&address, &HeaderMap::new(), LARGEST_METADATA)
         .await?;
     let is_there = answer.status == StatusCode::OK;
-    if is_guess {
-        index.served().count(&server, is_there);
-    }
     if !is_there {
         if answer.status.is_client_error() {
             return Ok(None);

@@ -42,7 +42,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indexmap::IndexMap;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
@@ -206,7 +206,6 @@ struct Inner {
     downloads: OnceMap<(String, String, Vec<Hash>), Result<PathBuf, IndexError>>,
     forms: page::Forms,
     unread_pages: Semaphore,
-    served: Served,
     rangeless: Rangeless,
     recording: Option<Recording>,
 }
@@ -254,7 +253,6 @@ impl Index {
             downloads: OnceMap::default(),
             forms: page::Forms::default(),
             unread_pages: Semaphore::new(page::UNREAD),
-            served: Served::default(),
             rangeless: Rangeless::default(),
             recording,
         };
@@ -480,30 +478,8 @@ impl Index {
         &self.inner.unread_pages
     }
 
-    fn served(&self) -> &Served {
-        &self.inner.served
-    }
-
     fn rangeless(&self) -> &Rangeless {
         &self.inner.rangeless
-    }
-}
-
-/// How often hosts had a `.metadata` file that they did not announce: (missing, there).
-#[derive(Default)]
-struct Served(Mutex<FxHashMap<String, (u32, u32)>>);
-
-impl Served {
-    fn count(&self, host: &str, is_there: bool) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (missing, there) = counts.entry(host.to_owned()).or_default();
-        *(if is_there { there } else { missing }) += 1;
-    }
-
-    fn is_hopeless(&self, host: &str, enough: u32) -> bool {
-        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.get(host);
-        count.is_some_and(|&(missing, there)| there == 0 && missing >= enough)
     }
 }
 

@@ -8,7 +8,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::choice::{self, Knowledge};
+use super::choice;
 use super::digest::is_strong;
 use super::shelf::{self, Shelf};
 use super::source::{Origin, safe_key};
@@ -162,10 +162,11 @@ impl Wanted<'_> {
         files: &[IndexFile],
         yanked: bool,
     ) -> Result<Metadata, IndexError> {
+        // Not every index that serves metadata announces them. Whether this one does must not be learned from other
+        // releases: what is found would depend on which of them was asked for first.
         let announced = files.iter().find_map(|file| file.requires_python.clone());
         if let Some(first) = first_wheel(files)
-            && let Some(mut metadata) =
-                choice::served_metadata(self, first, Knowledge::Guessed).await?
+            && let Some(mut metadata) = choice::served_metadata(self, first).await?
         {
             metadata.requires_python = metadata.requires_python.or(announced);
             return Ok(metadata);
