@@ -1,9 +1,8 @@
 //! The facts in `tests/vectors`, recorded from the reference, against the real code.
 //!
 //! `constraints.json`, `requirements.json` and `git_urls.json` were recorded from poetry-core 2.5.0;
-//! `pep440_*.json` and `names.json` from packaging 26.3. What packaging says about specifiers is not used:
-//! Poetry's constraints differ from PEP 440's specifiers by design (`<>` means `==`, `===` is refused,
-//! pre-releases are chosen elsewhere), and so does its reading of requirements.
+//! `pep440_*.json` and `names.json` from packaging 26.3. What packaging says about specifiers and requirement lines,
+//! from which Poetry differs here and there by design, is in `specifier_vectors.rs`.
 #![expect(clippy::unwrap_used, reason = "this is a test")]
 
 use std::path::Path;
