@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// What a path answers.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub(crate) struct Reply {
     pub(crate) ranges: bool,
     /// Break the connection after so many bytes of the body.
     pub(crate) cut: Option<usize>,
+    /// Wait so long before answering.
+    pub(crate) delay: Duration,
     /// `Authorization` that must come with the request, else 401.
     pub(crate) login: Option<String>,
 }
@@ -27,6 +30,7 @@ impl Reply {
             body: body.into(),
             ranges: false,
             cut: None,
+            delay: Duration::ZERO,
             login: None,
         }
     }
@@ -82,7 +86,7 @@ impl Server {
             for stream in listener.incoming() {
                 let (stream, shared) = (stream.unwrap(), Arc::clone(&shared));
                 // A client that goes away ends its connection, not the test.
-                std::thread::spawn(move || drop(serve(stream, &shared)));
+                std::thread::spawn(move || drop(serve(&stream, &shared)));
             }
         });
         Self { url, state }
@@ -109,7 +113,8 @@ impl Server {
     }
 }
 
-fn serve(stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
+fn serve(stream: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream.try_clone()?);
     while let Some(request) = read(&mut reader)? {
         let reply = {
@@ -121,7 +126,8 @@ fn serve(stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
                 None => Reply::status(404),
             }
         };
-        if !answer(&stream, &request, &reply)? {
+        std::thread::sleep(reply.delay);
+        if !answer(stream, &request, &reply)? {
             break;
         }
     }
