@@ -87,6 +87,10 @@ impl Locked {
         Arc::clone(&self.kept)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
     /// Is a package of this name locked?
     pub(crate) fn knows(&self, name: &PackageName) -> bool {
         self.by_name.contains_key(name)

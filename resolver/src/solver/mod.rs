@@ -331,7 +331,11 @@ fn ask_ahead(world: &World<'_>, locked: &Locked, requirements: &[Shared], reques
     let mut checkouts = Vec::new();
     for requirement in requirements {
         let requirement = requirement.original();
-        world.want(requirement);
+        if locked.is_empty() {
+            world.foresee(requirement);
+        } else {
+            world.want(requirement);
+        }
         let is_locked = !request.use_latest.contains(&requirement.name)
             && locked.same_direct(requirement).is_some();
         checkouts.extend(Wanted::of(&requirement.origin).filter(|_| !is_locked));

@@ -444,6 +444,30 @@ impl<'a> World<'a> {
         self.shared.follow(self.runtime, requirement, Need::Sure);
     }
 
+    /// As [`World::want`]; for a library in the repository, also what it requires in turn. The solver reads libraries one
+    /// by one, and waits for other packages in between.
+    pub(crate) fn foresee(&self, requirement: &Requirement) {
+        self.want(requirement);
+        let Origin::Directory { path, base, .. } = &requirement.origin else {
+            return;
+        };
+        // One that has to be built before it tells anything can wait.
+        let tells = || matches!(read_library(&resolve(&base.join(path))), Ok(Some(_)));
+        if self.origin(requirement).is_some() || !tells() {
+            return;
+        }
+        // Failures show when the solver asks for the same thing.
+        let Ok(library) = self.direct(requirement) else {
+            return;
+        };
+        for required in library.requirements.iter().map(Shared::original) {
+            let in_extras = &required.in_extras;
+            if in_extras.is_empty() || in_extras.iter().any(|e| requirement.extras.contains(e)) {
+                self.foresee(required);
+            }
+        }
+    }
+
     /// Asks for the metadata of a locked version, without waiting. While that one satisfies what is required of its
     /// name, nothing else is asked for.
     pub(crate) fn want_locked(&self, name: &PackageName, version: &Version, source: usize) {
