@@ -26,12 +26,7 @@ fn real_sets(criterion: &mut Criterion) {
     group
         .sample_size(10)
         .measurement_time(Duration::from_secs(2));
-    let mut folders: Vec<_> = std::fs::read_dir(recorded::vectors().join("corpus"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    folders.sort();
-    for folder in folders {
+    for folder in recorded::listed("corpus") {
         let name = folder.file_name().unwrap().to_string_lossy().into_owned();
         let project = Project::read(&folder).unwrap();
         let recording = recorded::recording(&recorded::corpus_entries(&folder));

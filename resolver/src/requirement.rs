@@ -160,6 +160,12 @@ impl Requirement {
         self.marker = marker;
     }
 
+    /// Is it asked for where these extras of the requiring package are?
+    #[must_use]
+    pub fn is_asked_for(&self, extras: &[ExtraName]) -> bool {
+        self.in_extras.is_empty() || self.in_extras.iter().any(|extra| extras.contains(extra))
+    }
+
     /// The python versions that its marker speaks of (poetry-core's `python_versions`); `*` if all.
     #[must_use]
     pub fn python_versions(&self) -> String {

@@ -12,7 +12,7 @@ mod walk;
 
 use std::path::Path;
 
-use recorded::{Entry, corpus_entries, recording, text, texts, vectors};
+use recorded::{Entry, corpus_entries, listed, recording, text, texts};
 use resolver::cache::Cache;
 use resolver::constraint::Constraint;
 use resolver::index::Index;
@@ -288,12 +288,7 @@ fn the_newest_release_is_chosen() {
 fn scenarios() {
     let only = option_env!("SCENARIO");
     let mut failed = Vec::new();
-    let mut files: Vec<_> = std::fs::read_dir(vectors().join("scenarios"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    files.sort();
-    for file in files {
+    for file in listed("scenarios") {
         let name = file.file_stem().unwrap().to_string_lossy().into_owned();
         if only.is_some_and(|only| only != name) {
             continue;
@@ -369,12 +364,7 @@ fn without_files(lock: &str) -> String {
 #[test]
 fn corpus() {
     let mut failed = Vec::new();
-    let mut folders: Vec<_> = std::fs::read_dir(vectors().join("corpus"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    folders.sort();
-    for folder in folders {
+    for folder in listed("corpus") {
         let name = folder.file_name().unwrap().to_string_lossy().into_owned();
         if option_env!("SCENARIO").is_some_and(|only| only != name) {
             continue;

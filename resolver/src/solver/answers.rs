@@ -45,6 +45,16 @@ pub(crate) struct Task<'a> {
     pub(crate) threads: OnceLock<Option<rayon::ThreadPool>>,
 }
 
+impl Task<'_> {
+    /// The locked package of just a direct requirement's place, unless its latest is wanted.
+    pub(crate) fn locked_direct(&self, requirement: &Requirement) -> Option<Arc<Package>> {
+        if self.use_latest.contains(&requirement.name) {
+            return None;
+        }
+        self.locked.same_direct(requirement)
+    }
+}
+
 /// Why a search was stopped.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Halt {
@@ -298,9 +308,7 @@ impl<'a> Answers<'a> {
         let mut is_leaf = true;
         for required in choice.best.iter().flat_map(|package| &package.requirements) {
             let required = changes.of(required);
-            let asked = required.in_extras.is_empty()
-                || (required.in_extras.iter()).any(|extra| node.extras().contains(extra));
-            if asked {
+            if required.is_asked_for(node.extras()) {
                 is_leaf = false;
                 upper_bounds += usize::from(required.constraint.has_upper_bound());
             }
@@ -316,11 +324,9 @@ impl<'a> Answers<'a> {
     /// What the project requires in this run.
     pub(crate) fn complete_root(&self) -> Result<Completed, Halt> {
         let title = format!("{} ({})", self.task.title, self.task.version);
-        let locked_direct = |requirement: &Requirement| self.locked_direct(requirement);
-        let completer = self.completer(&locked_direct);
         Ok(Completed {
             package: None,
-            edges: Arc::new(completer.root(&title, &self.task.requirements)?),
+            edges: Arc::new(self.completer().root(&title)?),
         })
     }
 
@@ -331,11 +337,8 @@ impl<'a> Answers<'a> {
         release: &Release,
         reached: &Reached,
     ) -> Result<Result<Completed, Unavailable>, Halt> {
-        let locked_direct = |requirement: &Requirement| self.locked_direct(requirement);
         let package = self.find_package(node, release, reached.source.as_deref())?;
-        let edges = self
-            .completer(&locked_direct)
-            .package(node, &package, reached)?;
+        let edges = self.completer().package(node, &package, reached)?;
         if let Some(python) = self.refused_python(&package, reached) {
             return Ok(Err(Unavailable::Python(python)));
         }
@@ -352,16 +355,10 @@ impl<'a> Answers<'a> {
         }))
     }
 
-    fn completer<'c>(
-        &'c self,
-        locked_direct: &'c dyn Fn(&Requirement) -> Option<Arc<Package>>,
-    ) -> Completer<'c> {
+    fn completer(&self) -> Completer<'_> {
         Completer {
-            world: self.task.world,
+            task: self.task,
             run: self.run,
-            environment: self.task.environment,
-            extras: self.task.extras,
-            locked_direct,
             changes: &self.changes,
         }
     }
@@ -411,11 +408,8 @@ impl<'a> Answers<'a> {
         refused.then(|| package.python_versions.clone())
     }
 
-    /// The releases a requirement admits.
-    pub(crate) fn releases(&self, requirement: &Requirement) -> Releases {
-        if !requirement.origin.is_direct() {
-            return Releases::of(&requirement.constraint);
-        }
+    /// The release at the place of a direct requirement.
+    pub(crate) fn direct_releases(&self, requirement: &Requirement) -> Releases {
         self.direct_package(requirement)
             .map_or_else(Releases::empty, |package| {
                 Releases::only(&package.release())
@@ -432,17 +426,9 @@ impl<'a> Answers<'a> {
     }
 
     fn direct_package(&self, requirement: &Requirement) -> Option<Arc<Package>> {
-        self.locked_direct(requirement)
+        self.task
+            .locked_direct(requirement)
             .or_else(|| self.task.world.direct(requirement).ok())
-    }
-
-    fn locked_direct(&self, requirement: &Requirement) -> Option<Arc<Package>> {
-        let latest = self.task.use_latest.contains(&requirement.name);
-        if latest {
-            None
-        } else {
-            self.task.locked.same_direct(requirement)
-        }
     }
 }
 

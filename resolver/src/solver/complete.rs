@@ -6,15 +6,15 @@ use std::sync::Arc;
 use rustc_hash::FxHashSet;
 
 use crate::constraint::Constraint;
-use crate::marker::{Marker, MarkerEnvironment};
+use crate::marker::Marker;
 use crate::name::{ExtraName, PackageName};
 use crate::requirement::{Origin, Requirement};
 
+use super::answers::Task;
 use super::node::Node;
 use super::overrides::{Duplicates, Overridden, Overrides, Run, distinct};
 use super::package::Package;
 use super::shared::{Changes, Shared};
-use super::world::World;
 use super::{FxIndexMap, SolveError};
 
 /// How a package was reached when it is decided.
@@ -64,20 +64,14 @@ pub(crate) struct Edge {
 
 /// Which of a package's requirements are switched on by extras.
 struct Asked {
-    extras: FxHashSet<ExtraName>,
+    extras: Vec<ExtraName>,
     names: FxHashSet<PackageName>,
 }
 
 /// Completes releases for one run.
 pub(crate) struct Completer<'a> {
-    pub(crate) world: &'a World<'a>,
+    pub(crate) task: &'a Task<'a>,
     pub(crate) run: &'a Run,
-    /// Set when resolving for one environment alone.
-    pub(crate) environment: Option<&'a MarkerEnvironment>,
-    /// The project's extras that are switched on, if that is known.
-    pub(crate) extras: Option<&'a [ExtraName]>,
-    /// Names and origins of direct packages that the lock already knows.
-    pub(crate) locked_direct: &'a dyn Fn(&Requirement) -> Option<Arc<Package>>,
     pub(crate) changes: &'a RefCell<Changes>,
 }
 
@@ -97,15 +91,16 @@ impl Completer<'_> {
     }
 
     /// The root's requirements that count in this run.
-    pub(crate) fn root(&self, name: &str, requirements: &[Shared]) -> Result<Vec<Edge>, Stop> {
+    pub(crate) fn root(&self, name: &str) -> Result<Vec<Edge>, Stop> {
+        let extras = self.task.extras;
         let mut kept = Vec::new();
-        for requirement in requirements {
-            if self.applies(&self.now(requirement), self.extras) {
+        for requirement in &self.task.requirements {
+            if self.applies(&self.now(requirement), extras) {
                 kept.push(self.with_root_extras(requirement));
             }
         }
         let overridden = Overridden::Package(Node::Root, root_release(), None);
-        let kept = self.finish(name, &overridden, kept, self.extras)?;
+        let kept = self.finish(name, &overridden, kept, extras)?;
         let edges = kept.into_iter().map(|shared| self.edge(shared));
         Ok(edges.collect())
     }
@@ -126,19 +121,15 @@ impl Completer<'_> {
         }
         for requirement in requires {
             let now = self.now(&requirement);
-            let unasked = (now.optional && !asked.names.contains(&now.name))
-                || (!now.in_extras.is_empty()
-                    && !now
-                        .in_extras
-                        .iter()
-                        .any(|extra| asked.extras.contains(extra)));
-            if !unasked && self.applies(&now, None) {
+            let is_asked_for = (!now.optional || asked.names.contains(&now.name))
+                && now.is_asked_for(&asked.extras);
+            if is_asked_for && self.applies(&now, None) {
                 kept.push(requirement);
             }
         }
         let source = package.source.as_ref().map(|source| source.url.clone());
         let overridden = Overridden::Package(node.clone(), package.release(), source);
-        let mut active: Vec<ExtraName> = asked.extras.into_iter().collect();
+        let mut active = asked.extras;
         active.sort();
         let title = format!("{node} ({})", package.version);
         let kept = self.finish(&title, &overridden, kept, Some(&active))?;
@@ -149,9 +140,10 @@ impl Completer<'_> {
     fn applies(&self, requirement: &Requirement, extras: Option<&[ExtraName]>) -> bool {
         self.run
             .python
-            .allows_any(&self.world.python_of(requirement))
+            .allows_any(&self.task.world.python_of(requirement))
             && self.run.admits(&requirement.marker)
             && self
+                .task
                 .environment
                 .is_none_or(|environment| requirement.marker.holds(Some(environment), extras))
     }
@@ -159,7 +151,7 @@ impl Completer<'_> {
     /// Poetry: the root's extras stay visible in markers, so that extras that shut each other out can be told apart.
     fn with_root_extras(&self, requirement: &Shared) -> Shared {
         let now = self.now(requirement);
-        if now.in_extras.is_empty() || self.environment.is_some() {
+        if now.in_extras.is_empty() || self.task.environment.is_some() {
             return requirement.clone();
         }
         let mut marked = Requirement::clone(&now);
@@ -197,7 +189,7 @@ impl Completer<'_> {
             let changes = &mut self.changes.borrow_mut();
             match distinct(
                 self.run,
-                self.world,
+                self.task.world,
                 changes,
                 title,
                 &duplicates,
@@ -216,10 +208,10 @@ impl Completer<'_> {
     /// A direct requirement admits just the version found at its origin.
     fn pinned(&self, requirement: Shared) -> Result<Shared, SolveError> {
         let now = self.now(&requirement);
-        if !now.origin.is_direct() || (self.locked_direct)(&now).is_some() {
+        if !now.origin.is_direct() || self.task.locked_direct(&now).is_some() {
             return Ok(requirement);
         }
-        let package = self.world.direct(&now)?;
+        let package = self.task.world.direct(&now)?;
         let pinned = Constraint::Version(package.version.clone());
         if now.constraint == pinned {
             return Ok(requirement);
@@ -242,7 +234,7 @@ impl Completer<'_> {
                 along = Some(both);
             }
             let elsewhere = !reached.python.is_any()
-                && (self.world.python_of(&now).intersect(&reached.python)).is_empty();
+                && (self.task.world.python_of(&now).intersect(&reached.python)).is_empty();
             if !elsewhere {
                 edges.push(Edge {
                     along,
@@ -298,27 +290,22 @@ fn asked(
     changes: &Changes,
 ) -> Asked {
     let mut asked = Asked {
-        extras: FxHashSet::default(),
+        extras: package.with_own_extras(extras),
         names: FxHashSet::default(),
     };
     let listed: FxHashSet<ExtraName> = requires
         .iter()
         .flat_map(|requirement| changes.of(requirement).in_extras.clone())
         .collect();
-    let mut stack: Vec<ExtraName> = extras.to_vec();
-    while let Some(extra) = stack.pop() {
-        if !asked.extras.insert(extra.clone()) {
-            continue;
-        }
-        for requirement in package.extras.get(&extra).into_iter().flatten() {
-            let now = requirement.original();
-            if now.name == package.name {
-                stack.extend(now.extras.iter().cloned());
+    for extra in &asked.extras {
+        for requirement in package.extras.get(extra).into_iter().flatten() {
+            let name = &requirement.original().name;
+            if *name == package.name {
                 continue;
             }
-            asked.names.insert(now.name.clone());
+            asked.names.insert(name.clone());
             // Poetry: a direct package read from the lock lists only the extras used then.
-            if package.is_direct() && !listed.contains(&extra) {
+            if package.is_direct() && !listed.contains(extra) {
                 requires.push(requirement.clone());
             }
         }

@@ -283,11 +283,6 @@ fn resolve_from(
     }
     locked.name_sources(&requirements);
     let world = World::new(project, &locked, request, index, runtime, reporter);
-    if locked.is_all_there_is() {
-        world.know(&locked);
-    } else {
-        ask_ahead(&world, &locked, &requirements, request);
-    }
     let task = Task {
         title: project.title(),
         version: project.version.clone().unwrap_or_else(|| "0".to_owned()),
@@ -300,6 +295,11 @@ fn resolve_from(
         conflicts: AtomicBool::new(false),
         threads: OnceLock::new(),
     };
+    if locked.is_all_there_is() {
+        world.know(&locked);
+    } else {
+        ask_ahead(&task);
+    }
     let (solution, changes) = solve(
         &task,
         Overrides::default(),
@@ -319,9 +319,10 @@ fn resolve_from(
 }
 
 /// Asks for all that is sure to be needed, before the solver starts.
-fn ask_ahead(world: &World<'_>, locked: &Locked, requirements: &[Shared], request: &Request) {
+fn ask_ahead(task: &Task<'_>) {
+    let (world, locked) = (task.world, task.locked);
     for package in locked.packages() {
-        if package.is_direct() || request.use_latest.contains(&package.name) {
+        if package.is_direct() || task.use_latest.contains(&package.name) {
             continue;
         }
         if let Some(place) = world.place_of(package.source.as_ref()) {
@@ -329,15 +330,13 @@ fn ask_ahead(world: &World<'_>, locked: &Locked, requirements: &[Shared], reques
         }
     }
     let mut checkouts = Vec::new();
-    for requirement in requirements {
-        let requirement = requirement.original();
+    for requirement in task.requirements.iter().map(Shared::original) {
         if locked.is_empty() {
             world.foresee(requirement);
         } else {
             world.want(requirement);
         }
-        let is_locked = !request.use_latest.contains(&requirement.name)
-            && locked.same_direct(requirement).is_some();
+        let is_locked = task.locked_direct(requirement).is_some();
         checkouts.extend(Wanted::of(&requirement.origin).filter(|_| !is_locked));
     }
     world.want_checkouts(checkouts);

@@ -306,7 +306,7 @@ impl DependencyProvider for Provider<'_> {
         }
         for edge in completed.edges.iter().rev() {
             let releases = if edge.now.origin.is_direct() {
-                self.answers.releases(&edge.now)
+                self.answers.direct_releases(&edge.now)
             } else {
                 edge.requirement.releases().clone()
             };

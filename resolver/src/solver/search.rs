@@ -165,16 +165,16 @@ impl Partial {
 type Place = (OriginId, crate::name::PackageName);
 
 /// Candidates as they were listed, with the demand they were listed for.
-type Listed = (Rc<Demand>, Arc<Candidates>);
+type Shelved = (Rc<Demand>, Arc<Candidates>);
 
 /// Poetry: candidates are looked up once for each name and then only narrowed down, until nothing is left or what
 /// was decided is taken back.
 #[derive(Default)]
 struct Shelf {
-    listed: FxHashMap<Place, Vec<Listed>>,
+    listed: FxHashMap<Place, Vec<Shelved>>,
     by_level: FxHashMap<usize, Vec<Place>>,
     /// What was found for a constraint.
-    found: FxHashMap<(Place, Constraint), Listed>,
+    found: FxHashMap<(Place, Constraint), Shelved>,
 }
 
 impl Shelf {
@@ -183,7 +183,7 @@ impl Shelf {
         answers: &Answers<'_>,
         demand: &Rc<Demand>,
         level: usize,
-    ) -> Result<Listed, SolveError> {
+    ) -> Result<Shelved, SolveError> {
         let place: Place = (demand.origin, demand.requirement.name.clone());
         let key = (place, demand.constraint().clone());
         let found = match self.found.get(&key) {
@@ -211,7 +211,7 @@ impl Shelf {
         answers: &Answers<'_>,
         demand: &Rc<Demand>,
         place: &Place,
-    ) -> Result<Listed, SolveError> {
+    ) -> Result<Shelved, SolveError> {
         if let Some((first, known)) = self.listed.get(place).and_then(|stack| stack.last()) {
             let fitting = known.filter(|version| demand.constraint().allows(version));
             if !fitting.is_empty() {
@@ -598,7 +598,7 @@ impl<'a> Search<'a> {
             let mut wanted = Releases::of(demand.constraint());
             if demand.is_direct() {
                 // The one release at that place, unless it has been ruled out.
-                wanted = wanted.intersection(&self.answers.releases(&demand.requirement));
+                wanted = wanted.intersection(&self.answers.direct_releases(&demand.requirement));
             }
             if let Some(choice) = self.answers.settled(&demand.requirement, &wanted)? {
                 return Ok((choice, Rc::clone(demand)));

@@ -227,11 +227,9 @@ impl Sources {
         let asked = package.with_own_extras(extras);
         for requirement in &package.requirements {
             let requirement = requirement.original();
-            let in_extras = &requirement.in_extras;
-            let is_asked =
-                in_extras.is_empty() || in_extras.iter().any(|extra| asked.contains(extra));
             let marker = &requirement.marker;
-            if is_asked && (marker.is_any() || self.python.allows_any(&marker.python_constraint()))
+            if requirement.is_asked_for(&asked)
+                && (marker.is_any() || self.python.allows_any(&marker.python_constraint()))
             {
                 self.follow(&runtime, requirement, Need::Guessed);
             }
@@ -461,8 +459,7 @@ impl<'a> World<'a> {
             return;
         };
         for required in library.requirements.iter().map(Shared::original) {
-            let in_extras = &required.in_extras;
-            if in_extras.is_empty() || in_extras.iter().any(|e| requirement.extras.contains(e)) {
+            if required.is_asked_for(&requirement.extras) {
                 self.foresee(required);
             }
         }

@@ -15,6 +15,14 @@ pub(crate) fn vectors() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors")
 }
 
+/// What is in a folder of the vectors, in order.
+pub(crate) fn listed(folder: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(vectors().join(folder)).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
 /// A release as an index has it.
 pub(crate) struct Entry {
     pub(crate) source: String,
