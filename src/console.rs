@@ -5,9 +5,11 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
+use resolver::unchanged::Said;
 
 /// Poetry: its `<info>` style.
 pub(crate) const INFO: Style = AnsiColor::Blue.on_default();
@@ -55,6 +57,7 @@ pub(crate) struct Console {
     verbosity: Verbosity,
     out: ColorChoice,
     err: ColorChoice,
+    said: Mutex<Vec<Said>>,
 }
 
 impl Console {
@@ -72,7 +75,31 @@ impl Console {
             verbosity: output.verbosity,
             out,
             err,
+            said: Mutex::default(),
         }
+    }
+
+    /// All lines so far, with their colours.
+    pub(crate) fn said(&self) -> Vec<Said> {
+        self.said
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Says a line again that was said in another run.
+    pub(crate) fn repeat(&self, said: &Said) {
+        match said {
+            Said::Out(text) => self.line(text),
+            Said::Err(text) => self.error_line(text),
+        }
+    }
+
+    fn note(&self, said: Said) {
+        self.said
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(said);
     }
 
     /// Is anything said at all?
@@ -102,14 +129,18 @@ impl Console {
     pub(crate) fn line(&self, text: impl Display) {
         if !self.is_quiet() {
             // A reader that went away (`mpoetry … | head`) is no failure of ours.
+            let text = text.to_string();
             writeln!(AutoStream::new(io::stdout(), self.out), "{text}").ok();
+            self.note(Said::Out(text));
         }
     }
 
     /// Words on stderr, with a line end.
     pub(crate) fn error_line(&self, text: impl Display) {
         if !self.is_quiet() {
+            let text = text.to_string();
             writeln!(AutoStream::new(io::stderr(), self.err), "{text}").ok();
+            self.note(Said::Err(text));
         }
     }
 

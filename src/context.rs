@@ -86,6 +86,20 @@ impl<'a> Context<'a> {
         ))
     }
 
+    /// A run in the current folder, without any option.
+    ///
+    /// # Errors
+    /// When there is no current folder.
+    pub(crate) fn here(console: &'a Console) -> Result<Self, Failure> {
+        let current = std::env::current_dir().map_err(Failure::caused)?;
+        Ok(Self::begin(
+            console,
+            current,
+            false,
+            Variables::of_process(),
+        ))
+    }
+
     fn begin(console: &'a Console, start: PathBuf, no_cache: bool, variables: Variables) -> Self {
         Self {
             console,
@@ -178,7 +192,11 @@ impl<'a> Context<'a> {
         let Ok(settings) = self.settings() else {
             return;
         };
-        tell_unheeded(self.console, settings);
+        for key in &settings.unheeded {
+            self.console.warning(format_args!(
+                "Warning: the setting {key} is not supported by mpoetry yet and has no effect."
+            ));
+        }
     }
 
     /// Our cache.
@@ -397,15 +415,6 @@ impl<'a> Context<'a> {
             let advice = failure::about_credentials(&error, &project.all_sources());
             Failure::caused(error).hint_if(advice)
         })
-    }
-}
-
-/// Tells which settings are set but have no effect.
-pub(crate) fn tell_unheeded(console: &Console, settings: &Settings) {
-    for key in &settings.unheeded {
-        console.warning(format_args!(
-            "Warning: the setting {key} is not supported by mpoetry yet and has no effect."
-        ));
     }
 }
 

@@ -52,7 +52,9 @@ fn start(words: Words, console: &Console) -> Result<u8, Failure> {
         return Ok(0);
     };
     exit_on_interrupt();
-    keep_no_freed_memory();
+    if cli.command.reads_pages() {
+        keep_no_freed_memory();
+    }
     let context = Context::new(console, &cli.globals)?;
     commands::run(&context, &cli.command)
 }

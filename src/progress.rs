@@ -68,28 +68,18 @@ pub(crate) struct Resolving<'a> {
     notes: Mutex<Notes>,
 }
 
-/// What a resolution looked at besides the project and its lock, and what was said of it.
+/// What a resolution looked at besides the project and its lock.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
     pub(crate) files: Vec<PathBuf>,
     /// Did it look at something that is no file?
     pub(crate) looked_outside: bool,
-    pub(crate) warnings: Vec<String>,
-}
-
-/// Says that a resolution starts.
-pub(crate) fn print_resolving(console: &Console) {
-    if console.is_animated() {
-        console.line(format_args!("{INFO}Resolving dependencies...{INFO:#}"));
-    } else {
-        console.line("Resolving dependencies...");
-    }
 }
 
 impl<'a> Resolving<'a> {
     /// Says that it starts; the bar goes when this value goes.
     pub(crate) fn start(console: &'a Console) -> Self {
-        print_resolving(console);
+        console.line(format_args!("{INFO}Resolving dependencies...{INFO:#}"));
         Self {
             console,
             bar: LateBar::new(console, None, "{spinner:.blue} ({elapsed}) {wide_msg}"),
@@ -122,7 +112,6 @@ impl resolver::solver::Reporter for Resolving<'_> {
     }
 
     fn warning(&self, text: &str) {
-        self.note(|notes| notes.warnings.push(text.to_owned()));
         self.bar.bar.suspend(|| self.console.warning(text));
     }
 }

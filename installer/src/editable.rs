@@ -8,8 +8,10 @@ use std::path::{Component, Path, PathBuf};
 
 use resolver::name::PackageName;
 use resolver::project::Project;
+use resolver::unchanged::LookedAt;
 
 use crate::build::native::entry_points::{EntryPoints, file_scripts};
+use crate::build::native::metadata::files_read;
 use crate::build::native::wheel::{WheelName, dist_info_files, editable_pth, is_executable};
 use crate::build::{BuildError, RecordRow, record_text, write_atomically};
 use crate::environment::Environment;
@@ -73,6 +75,44 @@ pub fn install_root(
     }
     write_folder(&dist_info, &described)?;
     Ok(warnings)
+}
+
+/// What [`install_root`] decides by, besides `pyproject.toml` itself. `None` if it can't be told: a build script may
+/// look at anything, and what is not fit to be installed should be looked at again.
+#[must_use]
+pub fn looks_at(project: &Project, environment: &Environment) -> Option<LookedAt> {
+    let mut looked_at = LookedAt::default();
+    if !project.package_mode {
+        return Some(looked_at);
+    }
+    let tool = project.document.get("tool");
+    let poetry = tool.and_then(|tool| tool.get("poetry"));
+    if poetry.is_some_and(|poetry| poetry.get("build").is_some()) {
+        return None;
+    }
+    let (pth, folders) = editable_pth(project).ok()?;
+    let scripts = file_scripts(project)
+        .into_iter()
+        .filter_map(|script| script.reference);
+    let named = files_read(project).ok()?.into_iter().chain(scripts);
+    looked_at.files = named.map(|name| project.root.join(name)).collect();
+    // A folder changes with what lies in it: modules and licences that come and go.
+    let around: Vec<PathBuf> = looked_at
+        .files
+        .iter()
+        .filter_map(|file| file.parent().map(Path::to_owned))
+        .collect();
+    looked_at.places = around;
+    looked_at.places.push(project.root.clone());
+    looked_at.places.extend(folders.lines().map(PathBuf::from));
+    let entry_points = EntryPoints::read(project).ok()?;
+    let scripts = ["console_scripts", "gui_scripts"]
+        .into_iter()
+        .flat_map(|group| entry_points.group(group))
+        .map(|(name, _)| environment.scripts().join(name));
+    looked_at.places.extend(scripts);
+    looked_at.places.push(environment.site_packages().join(pth));
+    Some(looked_at)
 }
 
 /// The scripts of `console_scripts` and `gui_scripts`.

@@ -292,15 +292,8 @@ impl<'a> Run<'a> {
         });
     }
 
-    /// Downloads, the largest files first, and hands each on as it arrives.
-    async fn download<'s>(
-        &self,
-        mut steps: Vec<Step<'s>>,
-        sender: mpsc::Sender<(Step<'s>, Fetched)>,
-    ) {
-        steps.sort_by_cached_key(|step| {
-            std::cmp::Reverse(self.fetcher.expected_size(step.package).unwrap_or(u64::MAX))
-        });
+    /// Downloads, and hands each file on as it arrives.
+    async fn download<'s>(&self, steps: Vec<Step<'s>>, sender: mpsc::Sender<(Step<'s>, Fetched)>) {
         let limit = self.installer.index.settings().connections.max(1);
         let sender = &sender;
         futures_util::stream::iter(steps)

@@ -39,7 +39,7 @@ impl Bucket {
     pub fn folder(self) -> &'static str {
         match self {
             Self::Index => "index-v2",
-            Self::Metadata => "metadata-v2",
+            Self::Metadata => "metadata-v3",
             Self::Archives => "archives-v1",
             Self::Wheels => "wheels-v1",
             Self::Builds => "builds-v1",

@@ -1,22 +1,26 @@
-//! Resolutions that need not be repeated.
+//! Runs that need not be repeated.
 //!
 //! `lock` resolves the project anew, with the locked versions preferred, and mostly finds what is locked already. That
 //! it would find it once more can't be seen from the lock alone: its content hash knows nothing of the libraries
-//! beside the project. But a resolution that *did* change nothing is repeated exactly while all that it looked at stays
-//! the same, and a [`Record`] in the cache says what that was:
+//! beside the project. `install` compares the lock with what is installed, and mostly finds it there. But a run that
+//! *did* change nothing is repeated exactly while all that it looked at stays the same, and a [`Record`] in the cache
+//! says what that was:
 //!
-//! - files: the project's `pyproject.toml` and `poetry.lock`, and of path dependencies the `pyproject.toml` of a folder
-//!   or the archive (which ones, the resolution tells by [`LookedAt::File`](crate::solver::LookedAt));
-//! - facts that are in no file: whatever the caller names, such as the version of the program.
+//! - files, compared by content: the project's `pyproject.toml` and `poetry.lock`, of path dependencies the
+//!   `pyproject.toml` of a folder or the archive (which ones, a resolution tells by
+//!   [`LookedAt::File`](crate::solver::LookedAt)), and whatever the caller names;
+//! - places, of which only the file system's word is taken: installed distributions, folders;
+//! - facts that are in no file: whatever the caller names, such as the version of the program;
 //!
-//! Metadata of locked releases is not among them: Poetry keeps it for ever once it is known, and so do we. A resolution
-//! that looked at anything else (an index's page, a repository, a build back end) is not recorded.
+//! and what was said, to be said again. Metadata of locked releases is not among them: Poetry keeps it for ever once it
+//! is known, and so do we. A resolution that looked at anything else (an index's page, a repository, a build back end)
+//! is not recorded.
 //!
 //! # When is a file the same?
 //!
 //! While its device, inode, size and both its times are; otherwise its content is compared by hash. A file that changed
 //! just now may change once more without its times showing it, and may be read before its last change. So nothing is
-//! recorded of a file whose times are not older than the moment the resolution began.
+//! recorded of a file whose times are not older than the moment the run began.
 
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
@@ -28,18 +32,35 @@ use crate::cache::{Bucket, Cache};
 use crate::dist::Hash;
 use crate::lock::FILE_NAME;
 
-/// A resolution that changed nothing.
+/// A run that changed nothing.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Record {
     facts: Vec<String>,
     files: Vec<File>,
-    /// What was said of the project before resolving it.
-    pub notices: Vec<String>,
-    /// What was said while resolving it.
-    pub warnings: Vec<String>,
+    places: Vec<(PathBuf, Stat)>,
+    /// What was said, in this order.
+    pub said: Vec<Said>,
 }
 
-/// A file that the resolution looked at.
+/// A line that was said, with its colours.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Said {
+    /// On stdout.
+    Out(String),
+    /// On stderr.
+    Err(String),
+}
+
+/// What a run looked at besides the project's own two files.
+#[derive(Clone, Debug, Default)]
+pub struct LookedAt {
+    /// Files whose content counts.
+    pub files: Vec<PathBuf>,
+    /// Files and folders of which it counts that nobody has touched them.
+    pub places: Vec<PathBuf>,
+}
+
+/// A file that the run looked at.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 struct File {
     /// As it was looked for: links on the way may come to lead elsewhere.
@@ -61,11 +82,13 @@ struct Stat {
     changed: (i64, i64),
 }
 
-/// What a resolution of a project looked at.
+/// A run on a project.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
     /// The project's folder.
     pub root: &'a Path,
+    /// The command with its options; each has a record of its own.
+    pub command: &'a [&'a str],
     /// Whatever the answer depends on that is in no file.
     pub facts: &'a [String],
     /// When reading began.
@@ -77,13 +100,18 @@ impl Record {
     #[must_use]
     pub fn find(cache: &Cache, seen: Seen<'_>) -> Option<Self> {
         let root = seen.root.canonicalize().ok()?;
-        let bytes = cache.read(Bucket::Unchanged, &key(&root))?;
+        let key = key(&root, seen.command);
+        let bytes = cache.read(Bucket::Unchanged, &key)?;
         let mut record: Self = rmp_serde::from_slice(&bytes).ok()?;
         let own = own_files(&root);
         let is_own = (record.files.iter().map(|file| &file.path))
             .take(own.len())
             .eq(&own);
         if !is_own || record.facts != seen.facts {
+            return None;
+        }
+        let is_same = |(path, stat): &(PathBuf, Stat)| Stat::of_any(path) == Some(*stat);
+        if !record.places.iter().all(is_same) {
             return None;
         }
         let mut moved = Vec::new();
@@ -100,50 +128,49 @@ impl Record {
             }
         }
         if !moved.is_empty() {
-            record.renew(cache, &root, &moved, seen.began);
+            record.renew(cache, &key, &moved, seen.began);
         }
         Some(record)
     }
 
-    /// Keeps a record of a resolution that changed nothing, having looked at `files` besides the project and its
-    /// lock. Without a word if that is not possible: the next one will resolve again.
-    pub fn keep(
-        cache: &Cache,
-        seen: Seen<'_>,
-        files: &[PathBuf],
-        notices: Vec<String>,
-        warnings: Vec<String>,
-    ) {
+    /// Keeps a record of a run that changed nothing. Without a word if that is not possible: the next one will do
+    /// the same again.
+    pub fn keep(cache: &Cache, seen: Seen<'_>, looked_at: LookedAt, said: Vec<Said>) {
         let Ok(root) = seen.root.canonicalize() else {
             return;
         };
         let mut paths = own_files(&root).to_vec();
-        for path in files {
-            if !paths.contains(path) {
-                paths.push(path.clone());
+        for path in looked_at.files {
+            if !paths.contains(&path) {
+                paths.push(path);
             }
         }
         let files: Option<Vec<File>> = paths
             .into_iter()
             .map(|path| File::of(path, seen.began))
             .collect();
-        let Some(files) = files else {
+        let untouched = |path: PathBuf| {
+            let stat = Stat::of_any(&path)?;
+            stat.is_older_than(seen.began).then_some((path, stat))
+        };
+        let places: Option<Vec<_>> = looked_at.places.into_iter().map(untouched).collect();
+        let (Some(files), Some(places)) = (files, places) else {
             return;
         };
         let record = Self {
             facts: seen.facts.to_vec(),
             files,
-            notices,
-            warnings,
+            places,
+            said,
         };
-        record.write(cache, &root);
+        record.write(cache, &key(&root, seen.command));
     }
 
     /// Notes where files have moved whose content is the same, so that it need not be compared next time.
     fn renew(
         &mut self,
         cache: &Cache,
-        root: &Path,
+        key: &str,
         moved: &[(usize, Option<Stat>)],
         began: SystemTime,
     ) {
@@ -153,13 +180,13 @@ impl Record {
             };
             self.files[*place].stat = Some(stat);
         }
-        self.write(cache, root);
+        self.write(cache, key);
     }
 
-    fn write(&self, cache: &Cache, root: &Path) {
+    fn write(&self, cache: &Cache, key: &str) {
         if let Ok(bytes) = rmp_serde::to_vec(self) {
             // A cache that can't be written to only costs time.
-            cache.write(Bucket::Unchanged, &key(root), &bytes).ok();
+            cache.write(Bucket::Unchanged, key, &bytes).ok();
         }
     }
 }
@@ -186,6 +213,11 @@ impl Stat {
     fn of(path: &Path) -> Option<Option<Self>> {
         let metadata = std::fs::metadata(path).ok()?;
         metadata.is_file().then(|| Self::read(&metadata))
+    }
+
+    /// Of a file or a folder; `None` if it is not there or the system does not tell enough.
+    fn of_any(path: &Path) -> Option<Self> {
+        Self::read(&std::fs::metadata(path).ok()?)
     }
 
     #[cfg(unix)]
@@ -219,13 +251,16 @@ impl Stat {
     }
 }
 
-/// The files that any resolution of a project looks at.
+/// The files that any run on a project looks at.
 fn own_files(root: &Path) -> [PathBuf; 2] {
     [root.join("pyproject.toml"), root.join(FILE_NAME)]
 }
 
-fn key(root: &Path) -> String {
-    Cache::digest(&[&root.to_string_lossy()])
+fn key(root: &Path, command: &[&str]) -> String {
+    let root = root.to_string_lossy();
+    let mut parts = vec![&*root];
+    parts.extend(command);
+    Cache::digest(&parts)
 }
 
 fn hash(path: &Path) -> Option<Hash> {
@@ -237,7 +272,7 @@ mod tests {
     use std::path::{Path, PathBuf};
     use std::time::{Duration, SystemTime};
 
-    use super::{Record, Seen, key};
+    use super::{LookedAt, Record, Said, Seen, key};
     use crate::cache::{Bucket, Cache};
 
     struct Place {
@@ -252,6 +287,7 @@ mod tests {
             place.write("project/pyproject.toml", "[project]");
             place.write("project/poetry.lock", "# lock");
             place.write("lib/pyproject.toml", "[project]");
+            place.write("site/one/METADATA", "");
             place
         }
 
@@ -279,17 +315,27 @@ mod tests {
             let facts = ["1.0".to_owned()];
             let seen = Seen {
                 root: &root,
+                command: &["lock"],
                 facts: &facts,
                 began,
             };
-            let files = [root.join("../lib/pyproject.toml")];
-            Record::keep(&self.cache(), seen, &files, vec!["n".to_owned()], vec![]);
+            let looked_at = LookedAt {
+                files: vec![root.join("../lib/pyproject.toml")],
+                places: vec![self.path("site")],
+            };
+            Record::keep(
+                &self.cache(),
+                seen,
+                looked_at,
+                vec![Said::Out("n".to_owned())],
+            );
         }
 
         fn find_with(&self, fact: &str) -> Option<Record> {
             let facts = [fact.to_owned()];
             let seen = Seen {
                 root: &self.path("project"),
+                command: &["lock"],
                 facts: &facts,
                 began: SystemTime::now(),
             };
@@ -312,7 +358,7 @@ mod tests {
         let place = Place::new();
         assert!(place.find().is_none());
         place.keep();
-        assert_eq!(place.find().unwrap().notices, ["n"]);
+        assert_eq!(place.find().unwrap().said, [Said::Out("n".to_owned())]);
         assert!(place.find_with("1.1").is_none(), "another fact");
         assert!(place.find().is_some());
     }
@@ -340,12 +386,27 @@ mod tests {
     }
 
     #[test]
+    fn a_place_counts_as_soon_as_it_is_touched() {
+        let place = Place::new();
+        place.keep();
+        place.write("site/one/METADATA", "");
+        assert!(place.find().is_some(), "the folder has the same entries");
+        place.write("site/two", "");
+        assert!(place.find().is_none());
+        std::fs::remove_file(place.path("site/two")).unwrap();
+        assert!(place.find().is_none(), "it was touched");
+        std::fs::remove_dir_all(place.path("site")).unwrap();
+        assert!(place.find().is_none());
+    }
+
+    #[test]
     fn a_file_that_only_moved_is_compared_once() {
         let place = Place::new();
         place.keep();
         let stored = || {
             let root = place.path("project").canonicalize().unwrap();
-            place.cache().read(Bucket::Unchanged, &key(&root)).unwrap()
+            let key = key(&root, &["lock"]);
+            place.cache().read(Bucket::Unchanged, &key).unwrap()
         };
         let before = stored();
         touch(&place.path("lib/pyproject.toml"));
@@ -386,13 +447,14 @@ mod tests {
         place.keep();
         let root = place.path("project").canonicalize().unwrap();
         let cache = place.cache();
-        let whole = cache.read(Bucket::Unchanged, &key(&root)).unwrap();
+        let key = key(&root, &["lock"]);
+        let whole = cache.read(Bucket::Unchanged, &key).unwrap();
         for cut in 0..whole.len() {
             let part = &whole[..cut];
-            cache.write(Bucket::Unchanged, &key(&root), part).unwrap();
+            cache.write(Bucket::Unchanged, &key, part).unwrap();
             assert!(place.find().is_none(), "cut at {cut}");
         }
-        let path = cache.path(Bucket::Unchanged, &key(&root));
+        let path = cache.path(Bucket::Unchanged, &key);
         std::fs::write(path, "rubbish").unwrap();
         assert!(place.find().is_none());
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use installer::build::BuildError;
 use installer::editable;
 use installer::environment::Environment;
+use installer::fetch;
 use installer::install::{InstallError, Installer};
 use installer::plan::{Plan, PlanOptions, Selection};
 use resolver::lock::{LockError, Lockfile};
@@ -13,11 +14,13 @@ use resolver::project::Project;
 use resolver::solver::Part;
 
 use super::lock;
-use crate::console::{BOLD, INFO, NAME, WARNING};
+use crate::console::{BOLD, Console, INFO, NAME, Output, Verbosity, WARNING};
 use crate::context::Context;
+use crate::environment::Located;
 use crate::failure::{self, Failure};
 use crate::progress::{self, Installing, Which};
 use crate::selection::{self, DefaultGroups, ExtraArgs, GroupArgs};
+use crate::shortcut;
 
 /// Installs the project's dependencies
 ///
@@ -86,14 +89,15 @@ pub(crate) fn run(cx: &Context, args: &InstallArgs) -> Result<(), Failure> {
 /// As [`run`].
 pub(crate) fn install(cx: &Context, args: &WhatArgs, removal: Removal) -> Result<(), Failure> {
     let project = cx.project()?;
+    let read_ahead = fetch_ahead(cx, project, args);
     // Poetry: the environment is made before any option is looked at.
     let environment = cx.environment()?;
     args.check()?;
-    let groups = args.groups(cx, project)?;
+    let groups = args.groups(project, cx.console)?;
 
     let is_locked = project.root.join("poetry.lock").exists();
     let lockfile = if is_locked {
-        from_lock(cx, project)
+        from_lock(cx, project, read_ahead)
     } else {
         from_scratch(cx, project, args)
     }?;
@@ -117,11 +121,12 @@ pub(crate) fn install(cx: &Context, args: &WhatArgs, removal: Removal) -> Result
     } else {
         lockfile
     };
+    let installed = environment.installed()?;
     let plan = Plan::new(
         &lockfile,
         &Selection { groups, extras },
         markers,
-        &environment.installed()?,
+        &installed,
         &options,
     );
     let how = How {
@@ -132,7 +137,12 @@ pub(crate) fn install(cx: &Context, args: &WhatArgs, removal: Removal) -> Result
     if !is_locked && !args.dry_run {
         lock::write(cx, &lockfile)?;
     }
-    install_root(cx, project, environment, args)
+    install_root(cx, project, environment, args)?;
+    let may_be_repeated = is_locked && lockfile.metadata.has_groups_and_markers();
+    if may_be_repeated && !plan.has_work() && !args.dry_run {
+        shortcut::remember_install(cx, environment, &installed)?;
+    }
+    Ok(())
 }
 
 /// Poetry: a line before it decides what to do.
@@ -143,12 +153,44 @@ pub(crate) fn tell_finding(cx: &Context) {
     }
 }
 
-/// The lock file, if it may be installed from.
-fn from_lock(cx: &Context, project: &Project) -> Result<Lockfile, Failure> {
+/// Has the index asked for what is locked while an environment is made, if one has to be. What is wrong is told later.
+fn fetch_ahead(cx: &Context, project: &Project, args: &WhatArgs) -> Option<Lockfile> {
+    let located = cx.environments().ok()?.locate().ok()?;
+    if located != Located::Absent || args.dry_run {
+        return None;
+    }
+    let lockfile = Lockfile::read(&project.root).ok().flatten()?;
+    let silent = Console::new(Output {
+        verbosity: Verbosity::Quiet,
+        ..Output::default()
+    });
+    let groups = args.groups(project, &silent).ok()?;
+    if lockfile.is_fresh(project) && lockfile.metadata.has_groups_and_markers() {
+        let (index, runtime) = (cx.index().ok()?, cx.runtime().ok()?);
+        fetch::fetch_ahead(
+            index,
+            &project.all_sources(),
+            &lockfile,
+            &groups,
+            runtime.handle(),
+        );
+    }
+    Some(lockfile)
+}
+
+/// The lock file, if it may be installed from. It may have been read already.
+fn from_lock(
+    cx: &Context,
+    project: &Project,
+    read_ahead: Option<Lockfile>,
+) -> Result<Lockfile, Failure> {
     cx.console.line(format_args!(
         "{INFO}Installing dependencies from lock file{INFO:#}"
     ));
-    let lockfile = Lockfile::read(&project.root)?.ok_or(LockError::Missing)?;
+    let lockfile = match read_ahead {
+        Some(lockfile) => lockfile,
+        None => Lockfile::read(&project.root)?.ok_or(LockError::Missing)?,
+    };
     if !lockfile.is_fresh(project) {
         return Err(Failure::new(
             "pyproject.toml changed significantly since poetry.lock was last generated. \
@@ -312,14 +354,14 @@ impl WhatArgs {
         Err(Failure::plain(text))
     }
 
-    fn groups(&self, cx: &Context, project: &Project) -> Result<BTreeSet<GroupName>, Failure> {
+    fn groups(&self, project: &Project, console: &Console) -> Result<BTreeSet<GroupName>, Failure> {
         if self.only_root {
             Ok(BTreeSet::new())
         } else if self.all_groups {
             Ok(selection::all_groups(project))
         } else {
             self.groups
-                .choose(project, DefaultGroups::NotOptional, cx.console)
+                .choose(project, DefaultGroups::NotOptional, console)
         }
     }
 }

@@ -38,7 +38,7 @@ pub(crate) fn run(cx: &Context, args: &LockArgs) -> Result<(), Failure> {
         cx.resolve_noting(project, previous.as_ref(), &request.unwrap_or_default())?;
     let is_changed = write(cx, &lockfile)?;
     if previous.is_some() && !is_changed {
-        shortcut::remember(cx, notes)?;
+        shortcut::remember_lock(cx, notes)?;
     }
     Ok(())
 }

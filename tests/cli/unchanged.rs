@@ -3,10 +3,11 @@
 //! That a record was used shows where a resolution could not work: without an index and without its cache.
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use super::service;
-use resolver::cache::Bucket;
+use super::{locked_service, service};
+use resolver::cache::{Bucket, Cache};
 
 use crate::support::{Fixture, Wheel};
 
@@ -144,8 +145,10 @@ fn another_index_is_noticed() {
 #[test]
 fn settings_that_have_no_effect_are_told_each_time() {
     let mut fx = known();
-    take_away_all_metadata(&mut fx);
     fx.write("poetry.toml", "[solver]\nmin-release-age = 7\n");
+    std::thread::sleep(Duration::from_millis(50));
+    fx.mpoetry(["lock"]).success();
+    take_away_all_metadata(&mut fx);
     insta::assert_snapshot!(fx.mpoetry(["lock"]), @"
     exit: 0
     ----- stdout -----
@@ -230,4 +233,148 @@ fn a_project_that_its_back_end_must_describe_is_looked_at_each_time() {
     std::thread::sleep(Duration::from_millis(50));
     fx.mpoetry(["lock"]).success();
     assert!(records(&fx).is_empty());
+}
+
+/// Locked and installed, and known to be so.
+fn installed() -> Fixture {
+    let fx = locked_service();
+    fx.mpoetry(["install"]).success();
+    std::thread::sleep(Duration::from_millis(50));
+    fx.mpoetry(["install"]).success();
+    assert_eq!(records(&fx).len(), 1);
+    fx
+}
+
+/// Puts a mark into what records say, so that it shows where an answer comes from.
+fn mark_records(fx: &Fixture) {
+    let cache = Cache::new(fx.top().join("cache"));
+    let (plain, marked) = (b"No dependencies to", b"no dependencies to");
+    for record in records(fx) {
+        let key = record.file_name().and_then(|name| name.to_str());
+        let key = key.expect("a plain name");
+        let mut bytes = cache.read(Bucket::Unchanged, key).expect("a record");
+        let found = bytes.windows(plain.len()).position(|part| part == plain);
+        if let Some(at) = found {
+            bytes[at..at + plain.len()].copy_from_slice(marked);
+            let written = cache.write(Bucket::Unchanged, key, &bytes);
+            written.expect("the cache can be written to");
+        }
+    }
+}
+
+#[test]
+fn an_install_with_nothing_to_do_is_answered_from_the_last_one() {
+    let fx = installed();
+    let slow = fx.mpoetry(["install", "--no-plugins"]);
+    let before = fx.snapshot_tree();
+    for arguments in [&["install"][..], &["install", "-n"], &["-n", "install"]] {
+        assert_eq!(fx.mpoetry_with("", arguments), slow, "{arguments:?}");
+    }
+    mark_records(&fx);
+    insta::assert_snapshot!(fx.mpoetry(["install"]), @"
+    exit: 0
+    ----- stdout -----
+    Installing dependencies from lock file
+
+    no dependencies to install or update
+
+    Installing the current project: service (0.1.0)
+    ");
+    // Another selection is another question.
+    let outcome = fx.mpoetry(["install", "--no-root"]);
+    assert!(outcome.stdout.contains("No dependencies to"), "{outcome}");
+    fx.assert_unchanged(&before);
+}
+
+/// A folder of the environment's site-packages.
+fn site(fx: &Fixture, name: &str) -> PathBuf {
+    let python = fx.list(".venv/lib").remove(0);
+    let folder = fx.root().join(".venv/lib").join(python);
+    folder.join("site-packages").join(name)
+}
+
+/// What happens, how to do it, and what `install` tells then.
+type Change = (&'static str, fn(&Fixture), &'static str);
+
+#[test]
+fn whatever_changes_in_project_or_environment_is_seen_by_install() {
+    let changes: [Change; 6] = [
+        (
+            "a distribution is gone",
+            |fx| fs::remove_dir_all(site(fx, "web-1.1.dist-info")).expect("it was there"),
+            "Installing web (1.1)",
+        ),
+        (
+            "a distribution has another version",
+            |fx| {
+                let path = site(fx, "web-1.1.dist-info/METADATA");
+                let text = fs::read_to_string(&path).expect("a file");
+                fs::write(path, text.replace("1.1", "1.0")).expect("a file");
+            },
+            "Updating web (1.0 -> 1.1)",
+        ),
+        (
+            "the environment is gone",
+            |fx| fx.remove(".venv"),
+            "Installing web (1.1)",
+        ),
+        (
+            "a script of the project is gone",
+            |fx| fx.remove(".venv/bin/serve"),
+            "No dependencies to install",
+        ),
+        (
+            "the project has another script",
+            |fx| fx.edit("pyproject.toml", "serve =", "host ="),
+            "No dependencies to install",
+        ),
+        (
+            "the project has another version",
+            |fx| {
+                fx.edit(
+                    "pyproject.toml",
+                    "version = \"0.1.0\"",
+                    "version = \"0.2.0\"",
+                );
+            },
+            "the current project: service (0.2.0)",
+        ),
+    ];
+    for (what, change, told) in changes {
+        let fx = installed();
+        change(&fx);
+        mark_records(&fx);
+        let outcome = fx.mpoetry(["install"]).success();
+        assert!(outcome.stdout.contains(told), "{what}: {outcome}");
+        let scripts = fx.list(".venv/bin");
+        let script = if what.contains("another script") {
+            "host"
+        } else {
+            "serve"
+        };
+        assert!(scripts.iter().any(|name| name == script), "{what}");
+    }
+}
+
+#[test]
+fn a_project_whose_module_is_gone_is_told_again() {
+    let fx = installed();
+    fx.remove("service");
+    let outcome = fx.mpoetry(["install"]);
+    assert_eq!(outcome.code, Some(1), "{outcome}");
+}
+
+#[test]
+fn sync_removes_what_came_in_behind_its_back() {
+    let fx = installed();
+    fx.mpoetry(["sync"]).success();
+    let foreign = site(&fx, "foreign-1.0.dist-info");
+    fs::create_dir(&foreign).expect("a new folder");
+    fs::write(foreign.join("METADATA"), "Name: foreign\nVersion: 1.0\n").expect("a new file");
+    fs::write(foreign.join("RECORD"), "").expect("a new file");
+    let outcome = fx.mpoetry(["sync"]).success();
+    assert!(
+        outcome.stdout.contains("Removing foreign (1.0)"),
+        "{outcome}"
+    );
 }

@@ -4,10 +4,12 @@
 //! carries none, but every Python does, for `ensurepip`: that one is installed, as any wheel is. A Python whose
 //! makers left it out gives environments without pip.
 
+use std::io;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use fs_err as fs;
-use resolver::cache::Cache;
+use resolver::cache::{Bucket, Cache};
 use resolver::dist::Hash;
 
 use super::Environment;
@@ -27,7 +29,7 @@ pub(super) fn pip(
         tracing::debug!("{} brings no pip", base.base_executable.display());
         return Ok(());
     };
-    let sha256 = Hash::of_bytes(&fs::read(&wheel)?).hex;
+    let sha256 = sha256_of(&wheel, cache)?;
     let store = Store::new(cache);
     let stored = match store.find(&sha256) {
         Some(stored) => stored,
@@ -44,6 +46,28 @@ pub(super) fn pip(
         &Options::default(),
     )?;
     Ok(())
+}
+
+/// The wheel's sha256, in hex: a megabyte or two that need not be hashed for each new environment.
+fn sha256_of(wheel: &Path, cache: &Cache) -> io::Result<String> {
+    let metadata = fs::metadata(wheel)?;
+    let modified = metadata.modified()?;
+    let age = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let key = Cache::digest(&[
+        "pip",
+        &wheel.to_string_lossy(),
+        &metadata.len().to_string(),
+        &age.as_nanos().to_string(),
+    ]);
+    let known = cache.read(Bucket::Pythons, &key);
+    if let Some(sha256) = known.and_then(|bytes| String::from_utf8(bytes).ok()) {
+        return Ok(sha256);
+    }
+    let sha256 = Hash::of_bytes(&fs::read(wheel)?).hex;
+    if let Err(error) = cache.write(Bucket::Pythons, &key, sha256.as_bytes()) {
+        tracing::debug!("the hash of {} is not cached: {error}", wheel.display());
+    }
+    Ok(sha256)
 }
 
 /// The newest pip among the wheels that belong to a Python.

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::str::FromStr;
 
 use resolver::dist::{Hash, HashedFile, WheelName};
-use resolver::index::{FileKind, IndexFile, Page};
+use resolver::index::{FileKind, IndexFile};
 use resolver::lock::LockedPackage;
 use resolver::tag::Tags;
 
@@ -90,15 +90,14 @@ fn is_source_or_wheel(file: &str) -> bool {
     .any(|end| file.ends_with(end))
 }
 
-/// The file on an index's page that Poetry would take: of those whose hash is in the lock, the best that is not
+/// Of the files of an index the one that Poetry would take: of those whose hash is in the lock, the best that is not
 /// yanked, or the best that is.
-pub(super) fn on_page(
+pub(super) fn among(
     package: &LockedPackage,
-    page: &Page,
+    files: &[IndexFile],
     tags: &Tags,
 ) -> Result<IndexFile, InstallError> {
-    let release: Vec<&IndexFile> = page
-        .files
+    let release: Vec<&IndexFile> = files
         .iter()
         .filter(|file| file.version == package.version)
         .collect();

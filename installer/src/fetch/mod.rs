@@ -1,15 +1,15 @@
 //! Chooses the file of each planned package and brings it into the cache, checked.
 //!
 //! A lock names files and hashes, but no addresses. Those are on the index's page of the project, so that each
-//! package would cost a page. Therefore the address (and whether the file is yanked) is noted under the file's hash
-//! when it was seen once, and what is in the cache already needs no page at all.
+//! package would cost a page, which may have megabytes. But a page that lies in the cache will do, however old, and
+//! PyPI describes a release by itself. What is in the cache already needs no address at all.
 
+mod ahead;
 mod choose;
 mod git;
 mod sdist;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use resolver::cache::{Bucket, Cache};
@@ -17,12 +17,12 @@ use resolver::dist::{Hash, Source};
 use resolver::index::{Index, IndexError, IndexFile};
 use resolver::lock::{LockedPackage, SourceKind};
 use resolver::tag::Tags;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::install::InstallError;
 use crate::plan::resolve;
 
+pub use ahead::fetch_ahead;
 pub(crate) use choose::{Ranked, locked_files};
 pub(crate) use git::check_out;
 pub use sdist::SdistError;
@@ -47,14 +47,6 @@ impl Fetched {
     pub(crate) fn is_wheel(&self) -> bool {
         self.file.ends_with(".whl")
     }
-}
-
-/// What was seen of a file on its index.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Seen {
-    url: String,
-    yanked: Option<String>,
-    size: Option<u64>,
 }
 
 /// Brings the files of locked packages here.
@@ -90,20 +82,13 @@ impl Fetcher<'_> {
         if path.is_none() && !has(&best) {
             return None;
         }
-        let seen = self.seen(&sha256);
         Some(Fetched {
             checked: Hash::sha256(&sha256),
-            yanked: seen.and_then(|seen| seen.yanked),
+            yanked: self.yanked(&sha256),
             file: best.file,
             sha256,
             path,
         })
-    }
-
-    /// The size of the file that will be chosen, if it was seen before.
-    pub(crate) fn expected_size(&self, package: &LockedPackage) -> Option<u64> {
-        let best = locked_files(package, self.tags).into_iter().next()?;
-        self.seen(best.sha256()?)?.size
     }
 
     /// Brings the file of a package from an index or a URL. `progress` gets bytes so far and in all.
@@ -126,37 +111,32 @@ impl Fetcher<'_> {
         progress: &(dyn Fn(u64, Option<u64>) + Send + Sync),
     ) -> Result<Fetched, InstallError> {
         refuse_unhashed(package)?;
-        let seen = locked_files(package, self.tags)
-            .into_iter()
-            .next()
-            .and_then(|best| Some((self.seen(best.sha256()?)?, best)));
-        if let Some((seen, best)) = seen {
-            // The address may be out of date; then the page tells the new one.
-            let fetched = self
-                .download(
-                    package,
-                    &seen.url,
-                    &best.file,
-                    &best.hashes,
-                    seen.size,
-                    progress,
-                )
-                .await;
-            if let Ok(fetched) = fetched {
-                return Ok(Fetched {
-                    yanked: seen.yanked,
-                    ..fetched
-                });
-            }
-        }
         let source = self.source(package)?;
+        let near = self
+            .index
+            .release_files(source, &package.name, &package.version)
+            .await;
+        if let Some(file) = near.and_then(|files| choose::among(package, &files, self.tags).ok())
+            && let Ok(fetched) = self.fetch_file(package, file, progress).await
+        {
+            return Ok(fetched);
+        }
         let page = self
             .index
             .page(source, &package.name)
             .await
             .map_err(|error| failed(package, error))?;
-        let none = Arc::default();
-        let file = choose::on_page(package, page.as_ref().unwrap_or(&none), self.tags)?;
+        let files = page.as_deref().map_or(&[][..], |page| &page.files);
+        let file = choose::among(package, files, self.tags)?;
+        self.fetch_file(package, file, progress).await
+    }
+
+    async fn fetch_file(
+        &self,
+        package: &LockedPackage,
+        file: IndexFile,
+        progress: &(dyn Fn(u64, Option<u64>) + Send + Sync),
+    ) -> Result<Fetched, InstallError> {
         let hashes = choose::known_hashes(package, &file.filename)?;
         let fetched = self
             .download(
@@ -168,7 +148,7 @@ impl Fetcher<'_> {
                 progress,
             )
             .await?;
-        self.note(&fetched.sha256, &file);
+        self.note_yanked(&fetched.sha256, &file);
         Ok(Fetched {
             yanked: file.yanked,
             ..fetched
@@ -279,31 +259,26 @@ impl Fetcher<'_> {
         })
     }
 
-    fn seen(&self, sha256: &str) -> Option<Seen> {
-        let bytes = self.cache().read(Bucket::Archives, &seen_key(sha256))?;
-        rmp_serde::from_slice(&bytes).ok()
+    /// The reason why a file in the cache was yanked, as far as was known when it was fetched.
+    fn yanked(&self, sha256: &str) -> Option<String> {
+        let bytes = self.cache().read(Bucket::Archives, &yanked_key(sha256))?;
+        String::from_utf8(bytes).ok()
     }
 
-    fn note(&self, sha256: &str, file: &IndexFile) {
-        let seen = Seen {
-            url: file.url.clone(),
-            yanked: file.yanked.clone(),
-            size: file.size,
-        };
-        let written = rmp_serde::to_vec(&seen)
-            .map_err(std::io::Error::other)
-            .and_then(|bytes| {
-                self.cache()
-                    .write(Bucket::Archives, &seen_key(sha256), &bytes)
-            });
-        if let Err(error) = written {
-            tracing::debug!("the address of {} is not cached: {error}", file.filename);
+    fn note_yanked(&self, sha256: &str, file: &IndexFile) {
+        let Some(reason) = &file.yanked else { return };
+        let key = yanked_key(sha256);
+        if let Err(error) = self
+            .cache()
+            .write(Bucket::Archives, &key, reason.as_bytes())
+        {
+            tracing::debug!("why {} is yanked is not cached: {error}", file.filename);
         }
     }
 }
 
-fn seen_key(sha256: &str) -> String {
-    format!("seen/{sha256}")
+fn yanked_key(sha256: &str) -> String {
+    format!("yanked/{sha256}")
 }
 
 /// An archive without any hash in the lock could be anything.

@@ -29,9 +29,10 @@ impl Run<'_> {
             return false;
         };
         if file.is_wheel() {
-            self.store.find(sha256).is_some()
+            self.store.has(sha256)
         } else {
-            self.built(sha256).is_some()
+            self.built_from(sha256)
+                .is_some_and(|wheel| self.store.has(&wheel))
         }
     }
 
@@ -132,13 +133,15 @@ impl Run<'_> {
     }
 
     fn built(&self, sha256: &str) -> Option<StoredWheel> {
-        let bytes = self
-            .installer
-            .index
-            .cache()
-            .read(Bucket::Builds, &self.built_key(sha256))?;
+        self.store.find(&self.built_from(sha256)?)
+    }
+
+    /// The sha256 of the wheel that was built from an sdist.
+    fn built_from(&self, sha256: &str) -> Option<String> {
+        let key = self.built_key(sha256);
+        let bytes = self.installer.index.cache().read(Bucket::Builds, &key)?;
         let built: Built = rmp_serde::from_slice(&bytes).ok()?;
-        self.store.find(&built.sha256)
+        Some(built.sha256)
     }
 
     fn build_sdist(

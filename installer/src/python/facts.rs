@@ -85,7 +85,22 @@ impl Facts {
         }
         let facts = Self::ask(executable)?;
         facts.remember(cache);
+        if let Some(named) = facts.of_base() {
+            named.remember(cache);
+        }
         Ok(facts)
+    }
+
+    /// What the base installation's executable would answer, if this is the same file by another name: there is no
+    /// need to start it again.
+    fn of_base(&self) -> Option<Self> {
+        let is_same = self.prefix == self.base_prefix
+            && self.executable != self.base_executable
+            && fs::canonicalize(&self.executable).is_ok_and(|file| file == self.base_executable);
+        is_same.then(|| Self {
+            executable: self.base_executable.clone(),
+            ..self.clone()
+        })
     }
 
     fn remember(&self, cache: &Cache) {

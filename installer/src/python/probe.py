@@ -1,4 +1,4 @@
-import json, os, platform, site, struct, sys, sysconfig
+import json, os, platform, struct, sys, sysconfig
 
 
 def interpreter_of_binary(path):

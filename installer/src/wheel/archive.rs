@@ -5,7 +5,7 @@
 //! stories (CVE-2025-54368, CVE-2024-0450, GHSA-pqhf-p39g-3x64). So the central directory rules here, and every byte
 //! before it must be a local header, a member or a data descriptor that agrees with it; anything else is refused.
 
-use flate2::{Crc, Decompress, FlushDecompress, Status};
+use super::inflate::{Crc, Inflater};
 
 const END: [u8; 4] = *b"PK\x05\x06";
 const END_64: [u8; 4] = *b"PK\x06\x06";
@@ -21,9 +21,6 @@ const FLAG_MASKED: u16 = 1 << 13;
 
 /// Deflate can't do better than 1032:1; a member that claims more lies.
 const MAX_RATIO: u64 = 1040;
-
-/// Members up to this many bytes are inflated in one piece.
-const WHOLE: u64 = 8 << 20;
 
 /// What is wrong with an archive, and with which member.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -87,22 +84,28 @@ impl<'a> Archive<'a> {
     pub(crate) fn read<E: From<ArchiveError>>(
         &self,
         member: &Member,
+        inflater: &mut Inflater,
         mut sink: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         let start = to_index(member.data)?;
         let data = &self.bytes[start..start + to_index(member.compressed)?];
-        let mut crc = Crc::new();
+        let mut crc = Crc::default();
         match member.method {
             Method::Stored => {
                 crc.update(data);
                 sink(data)?;
             }
-            Method::Deflated => inflate(member, data, |piece| {
-                crc.update(piece);
-                sink(piece)
-            })?,
+            Method::Deflated => inflater.inflate(
+                data,
+                member.size,
+                |problem| E::from(member_error(member, problem)),
+                |piece| {
+                    crc.update(piece);
+                    sink(piece)
+                },
+            )?,
         }
-        if crc.sum() == member.crc {
+        if crc.0 == member.crc {
             Ok(())
         } else {
             Err(member_error(member, "does not fit its checksum").into())
@@ -112,53 +115,12 @@ impl<'a> Archive<'a> {
     /// Unpacks a member into memory.
     pub(crate) fn bytes(&self, member: &Member) -> Result<Vec<u8>, ArchiveError> {
         let mut all = Vec::with_capacity(to_index(member.size)?);
-        self.read(member, |piece| {
+        self.read(member, &mut Inflater::default(), |piece| {
             all.extend_from_slice(piece);
             Ok::<_, ArchiveError>(())
         })?;
         Ok(all)
     }
-}
-
-fn inflate<E: From<ArchiveError>>(
-    member: &Member,
-    mut data: &[u8],
-    mut sink: impl FnMut(&[u8]) -> Result<(), E>,
-) -> Result<(), E> {
-    let broken = |reason| E::from(member_error(member, reason));
-    // One byte more than announced, so that a longer member shows.
-    let mut buffer = Vec::with_capacity(to_index(member.size.min(WHOLE))? + 1);
-    let mut inflater = Decompress::new(false);
-    let mut total = 0u64;
-    loop {
-        let (before_in, before_out) = (inflater.total_in(), inflater.total_out());
-        let status = inflater
-            .decompress_vec(data, &mut buffer, FlushDecompress::None)
-            .map_err(|_| broken("can't be inflated"))?;
-        let consumed = inflater.total_in() - before_in;
-        let produced = inflater.total_out() - before_out;
-        data = &data[to_index(consumed)?..];
-        total += produced;
-        if total > member.size {
-            return Err(broken("is longer than announced"));
-        }
-        if status == Status::StreamEnd {
-            break;
-        }
-        if buffer.len() == buffer.capacity() {
-            sink(&buffer)?;
-            buffer.clear();
-        } else if consumed == 0 && produced == 0 {
-            return Err(broken("ends too early"));
-        }
-    }
-    if !data.is_empty() {
-        return Err(broken("is followed by bytes that are not its own"));
-    }
-    if total != member.size {
-        return Err(broken("is shorter than announced"));
-    }
-    sink(&buffer)
 }
 
 /// Where the central directory is.

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::direct_url::DirectUrl;
-use super::link::Linker;
+use super::link::{Folder, Linker};
 use super::manifest::{Manifest, Scheme, StoredFile};
 use super::record::{Written, direct_url_row, installed_text};
 use super::store::{StoredWheel, create_file, create_folders, new_folder};
@@ -122,6 +122,8 @@ pub fn install(
     let job = Job {
         wheel,
         site,
+        files: Folder::open(wheel.files()),
+        site_packages: Folder::open(site.site_packages.clone()),
         linker,
         made: Mutex::default(),
         replaced: Mutex::default(),
@@ -140,6 +142,10 @@ pub fn install(
 struct Job<'a> {
     wheel: &'a StoredWheel,
     site: &'a Site,
+    /// The unpacked wheel's tree.
+    files: Folder,
+    /// Where most of it goes.
+    site_packages: Folder,
     linker: Linker,
     made: Mutex<Vec<PathBuf>>,
     replaced: Mutex<Vec<PathBuf>>,
@@ -238,8 +244,15 @@ impl Job<'_> {
     }
 
     fn link(&self, file: &StoredFile, target: &Path) -> Result<(), WheelError> {
-        let source = self.wheel.path(file);
-        match self.linker.link(&source, target) {
+        let linked = match file.scheme {
+            Scheme::Purelib | Scheme::Platlib => {
+                let source = (&self.files, file.member.as_str());
+                self.linker
+                    .link_below(source, (&self.site_packages, &file.path))
+            }
+            _ => self.linker.link(&self.wheel.path(file), target),
+        };
+        match linked {
             Ok(replaced) => {
                 self.note(target, replaced);
                 Ok(())
@@ -295,6 +308,7 @@ impl Job<'_> {
         let inside = |file: &StoredFile| self.in_dist_info(file).unwrap_or(&file.path).to_owned();
         let paths: Vec<String> = files.iter().map(|file| inside(file)).collect();
         create_folders(folder.path(), paths.iter().map(String::as_str))?;
+        let inner = Folder::open(folder.path().to_owned());
         let row = |path: String, content| Written {
             path: format!("{}/{path}", manifest.dist_info),
             prefix: String::new(),
@@ -303,9 +317,8 @@ impl Job<'_> {
         for (file, path) in files.iter().zip(paths) {
             // Poetry: a wheel's own INSTALLER is overwritten, but its row stays in RECORD.
             if path != "INSTALLER" {
-                let target = folder.path().join(&path);
                 self.linker
-                    .link(&self.wheel.path(file), &target)
+                    .link_below((&self.files, &file.member), (&inner, &path))
                     .map_err(|error| self.lost(file, &error))?;
             }
             written.push(row(path, Some((file.hash.clone(), file.size))));

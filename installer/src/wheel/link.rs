@@ -1,7 +1,7 @@
 //! Bringing files from the cache into an environment without copying them, where the file system can.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 
@@ -30,6 +30,10 @@ impl Linker {
     /// When the store can't be written to.
     pub fn probe(store: &Path, target: &Path) -> io::Result<Self> {
         fs::create_dir_all(store)?;
+        if never_reflinks(target) {
+            let mode = LinkMode::HardLink;
+            return Ok(Self { mode });
+        }
         let source = tempfile::Builder::new()
             .prefix(".probe-")
             .tempfile_in(store)?;
@@ -93,6 +97,58 @@ impl Linker {
             // A file may have as many names as its file system allows, or the folder be mounted from elsewhere.
             Err(_) => copy_new(source, target),
         }
+    }
+}
+
+/// Is this a file system that is known to share no blocks between files? Then hard links are tried at once, and
+/// copies where these fail.
+#[cfg(target_os = "linux")]
+fn never_reflinks(folder: &Path) -> bool {
+    /// ext2 to ext4, and tmpfs; see statfs(2).
+    const MAGIC: [u64; 2] = [0xEF53, 0x0102_1994];
+    let found = rustix::fs::statfs(folder);
+    found.is_ok_and(|found| u64::try_from(found.f_type).is_ok_and(|kind| MAGIC.contains(&kind)))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn never_reflinks(_folder: &Path) -> bool {
+    false
+}
+
+/// A folder that links start from or end in: most paths of a wheel are a few parts below it, while it has a dozen
+/// itself, which need not be walked for every file.
+pub(crate) struct Folder {
+    path: PathBuf,
+    #[cfg(target_os = "linux")]
+    handle: Option<fs::File>,
+}
+
+impl Folder {
+    pub(crate) fn open(path: PathBuf) -> Self {
+        Self {
+            #[cfg(target_os = "linux")]
+            handle: fs::File::open(&path).ok(),
+            path,
+        }
+    }
+}
+
+impl Linker {
+    /// As [`Linker::link`], with paths below open folders.
+    pub(super) fn link_below(
+        self,
+        source: (&Folder, &str),
+        target: (&Folder, &str),
+    ) -> io::Result<bool> {
+        #[cfg(target_os = "linux")]
+        if self.mode == LinkMode::HardLink
+            && let (Some(from), Some(to)) = (&source.0.handle, &target.0.handle)
+            && rustix::fs::linkat(from, source.1, to, target.1, rustix::fs::AtFlags::empty())
+                .is_ok()
+        {
+            return Ok(false);
+        }
+        self.link(&source.0.path.join(source.1), &target.0.path.join(target.1))
     }
 }
 

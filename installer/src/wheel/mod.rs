@@ -9,6 +9,7 @@ mod archive;
 mod destination;
 mod direct_url;
 mod headers;
+mod inflate;
 mod link;
 mod manifest;
 mod record;

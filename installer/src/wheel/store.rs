@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::WheelError;
 use super::archive::{Archive, ArchiveError};
+use super::inflate::Inflater;
 use super::manifest::{Manifest, Scheme, StoredFile};
 use super::source::{Placed, Source, archive_error};
 
@@ -72,6 +73,12 @@ impl Store {
         let bytes = fs::read(folder.join("manifest")).ok()?;
         let manifest = rmp_serde::from_slice(&bytes).ok()?;
         Some(StoredWheel { folder, manifest })
+    }
+
+    /// Is there one? Costs less than [`Store::find`], but does not see whether it is whole.
+    #[must_use]
+    pub fn has(&self, sha256: &str) -> bool {
+        self.folder.join(sha256).join("manifest").is_file()
     }
 
     /// Unpacks a wheel whose sha256 is known to be right. `file` is its file name, which may differ from the name it
@@ -178,7 +185,9 @@ fn write_files(source: &Source<'_>, root: &Path) -> Result<Vec<StoredFile>, Whee
         .placed
         .par_iter()
         .with_min_len(GROUP)
-        .map(|placed| write_file(source, placed, root))
+        .map_init(Inflater::default, |inflater, placed| {
+            write_file(source, placed, root, inflater)
+        })
         .collect()
 }
 
@@ -187,9 +196,15 @@ pub(crate) fn create_folders<'a>(
     root: &Path,
     files: impl Iterator<Item = &'a str>,
 ) -> io::Result<()> {
-    let folders: std::collections::BTreeSet<&str> = files
-        .filter_map(|path| path.rsplit_once('/').map(|(folder, _)| folder))
-        .collect();
+    let parent = |path: &&'a str| path.rsplit_once('/').map(|(folder, _)| folder);
+    let mut folders = std::collections::BTreeSet::new();
+    for file in files {
+        for folder in std::iter::successors(parent(&file), parent) {
+            if !folders.insert(folder) {
+                break;
+            }
+        }
+    }
     fs::create_dir_all(root)?;
     for folder in folders {
         let path = root.join(folder);
@@ -214,13 +229,20 @@ impl From<ArchiveError> for Failure {
     }
 }
 
-fn write_file(source: &Source<'_>, placed: &Placed, root: &Path) -> Result<StoredFile, WheelError> {
+fn write_file(
+    source: &Source<'_>,
+    placed: &Placed,
+    root: &Path,
+    inflater: &mut Inflater,
+) -> Result<StoredFile, WheelError> {
     let member = &source.archive.members[placed.member];
     let path = root.join(&member.name);
     let (hash, rewrite) =
-        write_member(&source.archive, member, &path, placed).map_err(|failure| match failure {
-            Failure::Archive(error) => archive_error(&source.file, error),
-            Failure::Io(error) => WheelError::Io(error),
+        write_member(&source.archive, member, &path, placed, inflater).map_err(|failure| {
+            match failure {
+                Failure::Archive(error) => archive_error(&source.file, error),
+                Failure::Io(error) => WheelError::Io(error),
+            }
         })?;
     let refuse = |reason: String| WheelError::Member {
         file: source.file.clone(),
@@ -258,12 +280,13 @@ fn write_member(
     member: &super::archive::Member,
     path: &Path,
     placed: &Placed,
+    inflater: &mut Inflater,
 ) -> Result<(String, bool), Failure> {
     let mut file = create_file(path, placed.executable).map_err(Failure::Io)?;
     let mut sha256 = Sha256::new();
     let mut first = true;
     let mut rewrite = false;
-    archive.read(member, |piece| {
+    archive.read(member, inflater, |piece| {
         if std::mem::take(&mut first) {
             rewrite = placed.scheme == Scheme::Scripts && piece.starts_with(b"#!python");
         }

@@ -3,7 +3,8 @@
 //! `archives/<aa>/<sha256>/<file name>` holds a file whose content has that SHA-256. Files that are known by another
 //! hash have an entry that leads from it to the SHA-256.
 
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io::{self, IoSlice, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -23,8 +24,10 @@ use crate::dist::Hash;
 
 /// No archive is larger. Guards the disk against a server that never ends.
 const LARGEST_ARCHIVE: u64 = 16 << 30;
+/// A body goes to the disk in parts of at least this many bytes; most files are one.
+const PART: usize = 512 << 10;
 /// Parts of a body that may wait for the disk.
-const PARTS_IN_FLIGHT: usize = 64;
+const PARTS_IN_FLIGHT: usize = 2;
 
 /// Called with the number of bytes that arrived since the last call.
 pub(super) type Progress<'a> = &'a (dyn Fn(u64) + Send + Sync);
@@ -132,7 +135,7 @@ async fn receive(
         StatusCode::OK => {}
         status => return Err(refusal(&opened.url, status).into()),
     }
-    // Hashing and writing have a thread of their own, so that the network's threads never wait for the disk.
+    // Hashing and writing have threads of their own, so that those of the network never wait for the disk.
     let (sender, receiver) = mpsc::channel(PARTS_IN_FLIGHT);
     let (cache, hashes) = (index.cache().clone(), wanted.hashes.clone());
     let writer = tokio::task::spawn_blocking(move || write(&cache, receiver, &hashes));
@@ -165,13 +168,14 @@ impl Meter<'_> {
     }
 }
 
-/// Passes a body on to the writer.
+/// Passes a body on to the writer, in parts that are worth waking it for.
 async fn forward(
     http: &Http,
     opened: &mut Opened,
-    writer: mpsc::Sender<bytes::Bytes>,
+    writer: mpsc::Sender<Vec<bytes::Bytes>>,
     meter: &mut Meter<'_>,
 ) -> Result<(), Failure> {
+    let (mut part, mut length) = (Vec::new(), 0);
     while let Some(chunk) = http.next_chunk(opened, meter.received).await? {
         meter.add(chunk.len() as u64);
         if meter.received > LARGEST_ARCHIVE {
@@ -179,25 +183,46 @@ async fn forward(
             let limit = LARGEST_ARCHIVE;
             return Err(IndexError::TooLarge { url, limit }.into());
         }
-        if writer.send(chunk).await.is_err() {
-            break; // The writer has failed, and says why itself.
+        length += chunk.len();
+        part.push(chunk);
+        if length >= PART {
+            length = 0;
+            if writer.send(std::mem::take(&mut part)).await.is_err() {
+                break; // The writer has failed, and says why itself.
+            }
         }
     }
+    writer.send(part).await.ok();
     Ok(())
 }
 
 fn write(
     cache: &Cache,
-    mut parts: mpsc::Receiver<bytes::Bytes>,
+    mut parts: mpsc::Receiver<Vec<bytes::Bytes>>,
     hashes: &[Hash],
 ) -> io::Result<(NamedTempFile, Vec<Hash>)> {
     let mut file = temporary_file(cache)?;
     let mut digests = Digests::new(hashes);
     while let Some(part) = parts.blocking_recv() {
-        digests.update(&part);
-        file.write_all(&part)?;
+        for chunk in &part {
+            digests.update(chunk);
+        }
+        let mut slices: Vec<IoSlice<'_>> = part.iter().map(|chunk| IoSlice::new(chunk)).collect();
+        write_all_vectored(file.as_file_mut(), &mut slices)?;
     }
     Ok((file, digests.finish()))
+}
+
+fn write_all_vectored(file: &mut File, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
+    while !slices.is_empty() {
+        match file.write_vectored(slices) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => IoSlice::advance_slices(&mut slices, count),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Moves a received file to its place, if it is the wanted one. Otherwise nothing is kept.

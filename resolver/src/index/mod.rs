@@ -203,10 +203,12 @@ struct Inner {
     whole_pages: OnceMap<(Source, PackageName), page::FoundWhole>,
     shelves: OnceMap<(Source, PackageName), Arc<Shelf>>,
     releases: OnceMap<(Source, PackageName, Version), release::Found>,
+    descriptions: OnceMap<(Source, PackageName, Version), description::Found>,
     downloads: OnceMap<(String, String, Vec<Hash>), Result<PathBuf, IndexError>>,
     forms: page::Forms,
     unread_pages: Semaphore,
     rangeless: Rangeless,
+    undescribed: description::Undescribed,
     recording: Option<Recording>,
 }
 
@@ -250,10 +252,12 @@ impl Index {
             whole_pages: OnceMap::default(),
             shelves: OnceMap::default(),
             releases: OnceMap::default(),
+            descriptions: OnceMap::default(),
             downloads: OnceMap::default(),
             forms: page::Forms::default(),
             unread_pages: Semaphore::new(page::UNREAD),
             rangeless: Rangeless::default(),
+            undescribed: description::Undescribed::default(),
             recording,
         };
         Self {
@@ -443,23 +447,39 @@ impl Index {
         download::cached(self.cache(), filename, hashes)
     }
 
-    /// The address of a file, if a page or release that lists it with this hash lies in the cache, however old.
-    /// Reads small files; asks nobody.
-    #[must_use]
-    pub fn known_url(&self, source: &Source, filename: &str, hash: &Hash) -> Option<String> {
+    /// The files of a release, from a page that lies in the cache, however old, or from what the index says of this
+    /// one release. `None` where only [`Index::page`] can tell. For whoever knows what to expect of a file: an
+    /// address may be out of date.
+    pub async fn release_files(
+        &self,
+        source: &Source,
+        name: &PackageName,
+        version: &Version,
+    ) -> Option<Arc<[IndexFile]>> {
+        let key = (source.clone(), name.clone(), version.clone());
+        let make = || Box::pin(self.find_release_files(source, name, version));
+        self.inner.descriptions.get(key, make).await
+    }
+
+    async fn find_release_files(
+        &self,
+        source: &Source,
+        name: &PackageName,
+        version: &Version,
+    ) -> Option<Arc<[IndexFile]>> {
         let origin = self.origin(source).ok()?;
-        let spelling = filename::Spelling::of(filename).or(filename::Spelling::of_tgz(filename))?;
-        let name = PackageName::new(spelling.name);
-        let version = spelling.parse_version()?;
-        release::known_address(self.cache(), &origin, &name, &version, filename, hash).or_else(
-            || {
-                let page = page::read_cached(self.cache(), &origin, &name)?;
-                let mut files = page.files.into_iter();
-                files
-                    .find(|file| file.filename == filename && file.hashes.contains(hash))
-                    .map(|file| file.url)
-            },
-        )
+        let kept = match self.inner.settings.no_cache {
+            true => None,
+            false => page::kept_files(self.cache(), &origin, name, version),
+        };
+        match kept {
+            Some(files) => Some(files.into()),
+            None => Some(
+                description::files(self, &origin, name, version)
+                    .await?
+                    .into(),
+            ),
+        }
     }
 
     pub(crate) fn http(&self) -> &Http {

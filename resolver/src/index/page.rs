@@ -14,10 +14,11 @@ use super::error::shown;
 use super::freshness::Freshness;
 use super::source::Origin;
 use super::stored::StoredPage;
-use super::{Index, IndexError, Page, listing, simple_html, simple_json};
+use super::{Index, IndexError, IndexFile, Page, listing, simple_html, simple_json};
 use crate::cache::{Bucket, Cache};
 use crate::dist::Source;
 use crate::name::PackageName;
+use crate::version::Version;
 
 /// Quality values help with servers that prefer HTML for whoever does not say how much JSON is preferred.
 const ACCEPTED: &str = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, \
@@ -72,9 +73,15 @@ pub(super) async fn whole(index: &Index, source: &Source, name: &PackageName) ->
     })
 }
 
-/// A page that lies in the cache, fresh or not. Blocks.
-pub(super) fn read_cached(cache: &Cache, origin: &Origin, name: &PackageName) -> Option<Page> {
-    StoredPage::read(path(cache, origin, name))?.page()
+/// The files of a release by a page that lies in the cache, fresh or not. Blocks for a moment.
+pub(super) fn kept_files(
+    cache: &Cache,
+    origin: &Origin,
+    name: &PackageName,
+    version: &Version,
+) -> Option<Vec<IndexFile>> {
+    let page = StoredPage::read(path(cache, origin, name))?;
+    page.files(page.row(version)?)
 }
 
 fn path(cache: &Cache, origin: &Origin, name: &PackageName) -> PathBuf {

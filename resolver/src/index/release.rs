@@ -94,22 +94,6 @@ pub(super) fn shelf(index: &Index, source: &Source, name: &PackageName) -> Arc<S
     }))
 }
 
-/// The address of a file of a release in the cache. Blocks for a moment.
-pub(super) fn known_address(
-    cache: &Cache,
-    origin: &Origin,
-    name: &PackageName,
-    version: &Version,
-    filename: &str,
-    hash: &Hash,
-) -> Option<String> {
-    let shelf = Shelf::read(&path(cache, origin, name));
-    let mut files = shelf.find(version.as_str())?.addresses()?.into_iter();
-    files
-        .find(|(file, hashes, _)| file == filename && hashes.contains(hash))
-        .map(|(_, _, url)| url)
-}
-
 impl Wanted<'_> {
     /// Looks into a release, whose row and files are these, and keeps what it finds.
     async fn look(&self, row: &Row, files: Vec<IndexFile>) -> Found {
@@ -117,17 +101,8 @@ impl Wanted<'_> {
             true => self.as_pypi_tells(&files).await?,
             false => self.as_links_tell(&files).await?,
         };
-        let addresses = files
-            .into_iter()
-            .map(|file| (file.filename, file.hashes, file.url))
-            .collect();
         let version = self.version.as_str();
-        self.keep(&shelf::record(
-            version,
-            &row.fingerprint,
-            &release,
-            &addresses,
-        ));
+        self.keep(&shelf::record(version, &row.fingerprint, &release));
         Ok(Some(Arc::new(release)))
     }
 

@@ -16,10 +16,6 @@ use super::Release;
 use super::flat::{Reader, Writer, checksum};
 use super::stored::Fingerprint;
 use crate::cache::{create_parent, write_atomically};
-use crate::dist::Hash;
-
-/// Where a release's files are: name, hashes, address.
-pub(super) type Addresses = Vec<(String, Vec<Hash>, String)>;
 
 /// The known releases of a project, not yet decoded.
 #[derive(Debug, Default)]
@@ -35,7 +31,6 @@ struct Record {
     version: Range<usize>,
     fingerprint: Fingerprint,
     release: Range<usize>,
-    addresses: Range<usize>,
 }
 
 /// A release in the cache.
@@ -43,7 +38,6 @@ struct Record {
 pub(super) struct Known<'a> {
     pub(super) fingerprint: Fingerprint,
     release: &'a [u8],
-    addresses: &'a [u8],
 }
 
 impl Shelf {
@@ -95,7 +89,6 @@ impl Shelf {
         Some(Known {
             fingerprint: record.fingerprint,
             release: &self.bytes[record.release.clone()],
-            addresses: &self.bytes[record.addresses.clone()],
         })
     }
 }
@@ -103,10 +96,6 @@ impl Shelf {
 impl Known<'_> {
     pub(super) fn release(&self) -> Option<Release> {
         rmp_serde::from_slice(self.release).ok()
-    }
-
-    pub(super) fn addresses(&self) -> Option<Addresses> {
-        rmp_serde::from_slice(self.addresses).ok()
     }
 }
 
@@ -132,23 +121,16 @@ impl Record {
             version,
             fingerprint: bytes[fingerprint].try_into().ok()?,
             release: field()?,
-            addresses: field()?,
         })
     }
 }
 
 /// A release as it is appended.
-pub(super) fn record(
-    version: &str,
-    fingerprint: &Fingerprint,
-    release: &Release,
-    addresses: &Addresses,
-) -> Vec<u8> {
+pub(super) fn record(version: &str, fingerprint: &Fingerprint, release: &Release) -> Vec<u8> {
     let mut content = Writer::default();
     content.bytes(version.as_bytes());
     content.bytes(fingerprint);
     content.bytes(&encode(release));
-    content.bytes(&encode(addresses));
     let mut record = Writer::default();
     record.number(checksum(&content.0));
     record.bytes(&content.0);
@@ -196,16 +178,13 @@ mod tests {
     }
 
     fn put(path: &Path, version: &str, fingerprint: u8, summary: &str) {
-        let url = ("file".to_owned(), Vec::new(), summary.to_owned());
-        let record = record(version, &[fingerprint; 16], &release(summary), &vec![url]);
+        let record = record(version, &[fingerprint; 16], &release(summary));
         append(path, &record).unwrap();
     }
 
     fn summary(shelf: &Shelf, version: &str) -> Option<String> {
         let known = shelf.find(version)?;
-        let summary = known.release().unwrap().metadata.summary;
-        assert_eq!(known.addresses().unwrap()[0].2, summary);
-        Some(summary)
+        Some(known.release().unwrap().metadata.summary)
     }
 
     #[test]

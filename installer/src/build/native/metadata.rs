@@ -379,6 +379,13 @@ fn readme_text(path: &Path) -> Result<String, BuildError> {
     read_text(path)
 }
 
+/// The files, below the project's folder, that its metadata are made from besides the manifest: readmes and licences.
+pub(crate) fn files_read(project: &Project) -> Result<Vec<String>, BuildError> {
+    let mut files = readme_files(project);
+    files.extend(CoreMetadata::read(project)?.license_files);
+    Ok(files)
+}
+
 /// The files that readme fields name, for sdists.
 pub(super) fn readme_files(project: &Project) -> Vec<String> {
     match truthy(project_table(project), "readme") {

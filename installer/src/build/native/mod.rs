@@ -6,7 +6,7 @@ mod glob;
 mod ignored;
 mod license;
 mod manifest;
-mod metadata;
+pub(crate) mod metadata;
 mod python;
 mod requires;
 pub(crate) mod sdist;

@@ -1,0 +1,215 @@
+//! Inflating what ZIP archives hold: most members at once into memory, large ones piece by piece.
+
+use std::ffi::c_void;
+use std::ptr::NonNull;
+
+use flate2::{Decompress, FlushDecompress, Status};
+use libdeflate_sys as ffi;
+
+/// Members up to this many bytes are inflated at once. Every thread that unpacks may hold as many.
+const WHOLE: u64 = 4 << 20;
+
+/// Larger ones are inflated in pieces of this many bytes, which stay in the processor's cache while they are hashed
+/// and written.
+const PIECE: usize = 256 << 10;
+
+const BROKEN: &str = "can't be inflated";
+const LONGER: &str = "is longer than announced";
+const SHORTER: &str = "is shorter than announced";
+const FOLLOWED: &str = "is followed by bytes that are not its own";
+
+/// Inflates members one after the other, with memory that is asked for once.
+#[derive(Default)]
+pub(crate) struct Inflater {
+    whole: Option<Whole>,
+    buffer: Vec<u8>,
+}
+
+impl Inflater {
+    /// Inflates `data`, which must be one deflate stream (RFC 1951) of `size` bytes and nothing else. `sink` gets the
+    /// content, in one piece or several; `broken` makes an error of what is wrong.
+    pub(super) fn inflate<E>(
+        &mut self,
+        data: &[u8],
+        size: u64,
+        broken: impl Fn(&'static str) -> E,
+        mut sink: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match usize::try_from(size) {
+            Ok(length) if size <= WHOLE => {
+                let content = self.at_once(data, length).map_err(broken)?;
+                sink(content)
+            }
+            _ => self.in_pieces(data, size, broken, sink),
+        }
+    }
+
+    fn at_once(&mut self, data: &[u8], length: usize) -> Result<&[u8], &'static str> {
+        if self.buffer.len() < length {
+            self.buffer.resize(length, 0);
+        }
+        let buffer = &mut self.buffer[..length];
+        let whole = match &mut self.whole {
+            Some(whole) => whole,
+            none => none.insert(Whole::new().ok_or("can't be inflated: there is no memory left")?),
+        };
+        whole.inflate(data, buffer)?;
+        Ok(buffer)
+    }
+
+    fn in_pieces<E>(
+        &mut self,
+        mut data: &[u8],
+        size: u64,
+        broken: impl Fn(&'static str) -> E,
+        mut sink: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut state = Decompress::new(false);
+        let mut piece = Vec::with_capacity(PIECE);
+        loop {
+            let (before_in, before_out) = (state.total_in(), state.total_out());
+            let status = state
+                .decompress_vec(data, &mut piece, FlushDecompress::None)
+                .map_err(|_| broken(BROKEN))?;
+            let consumed = state.total_in() - before_in;
+            data = usize::try_from(consumed)
+                .ok()
+                .and_then(|consumed| data.get(consumed..))
+                .ok_or_else(|| broken(BROKEN))?;
+            if state.total_out() > size {
+                return Err(broken(LONGER));
+            }
+            if status == Status::StreamEnd {
+                break;
+            }
+            if piece.len() == piece.capacity() {
+                sink(&piece)?;
+                piece.clear();
+            } else if consumed == 0 && state.total_out() == before_out {
+                return Err(broken("ends too early"));
+            }
+        }
+        if !data.is_empty() {
+            return Err(broken(FOLLOWED));
+        }
+        if state.total_out() != size {
+            return Err(broken(SHORTER));
+        }
+        sink(&piece)
+    }
+}
+
+/// The CRC-32 of what was seen so far.
+#[derive(Default)]
+pub(super) struct Crc(pub(super) u32);
+
+impl Crc {
+    #[expect(unsafe_code, reason = "a C library without a safe wrapper for this")]
+    pub(super) fn update(&mut self, bytes: &[u8]) {
+        // SAFETY: the slice is valid for its length, and is only read.
+        self.0 = unsafe { ffi::libdeflate_crc32(self.0, bytes.as_ptr().cast(), bytes.len()) };
+    }
+}
+
+/// libdeflate's decompressor.
+struct Whole(NonNull<ffi::libdeflate_decompressor>);
+
+#[expect(
+    unsafe_code,
+    reason = "a C library, whose safe wrapper hides how much of the input was used"
+)]
+// SAFETY: the decompressor is memory of its own that any thread may use, one at a time.
+unsafe impl Send for Whole {}
+
+#[expect(unsafe_code, reason = "as above")]
+impl Whole {
+    fn new() -> Option<Self> {
+        // SAFETY: it only allocates; null means that it could not.
+        NonNull::new(unsafe { ffi::libdeflate_alloc_decompressor() }).map(Self)
+    }
+
+    /// Fills `content` from all of `data`, exactly.
+    fn inflate(&mut self, data: &[u8], content: &mut [u8]) -> Result<(), &'static str> {
+        let (mut consumed, mut produced) = (0, 0);
+        // SAFETY: the decompressor lives, and both slices are valid for their lengths, which the library keeps to.
+        let result = unsafe {
+            ffi::libdeflate_deflate_decompress_ex(
+                self.0.as_ptr(),
+                data.as_ptr().cast::<c_void>(),
+                data.len(),
+                content.as_mut_ptr().cast::<c_void>(),
+                content.len(),
+                &raw mut consumed,
+                &raw mut produced,
+            )
+        };
+        match result {
+            ffi::libdeflate_result_LIBDEFLATE_SUCCESS if produced < content.len() => Err(SHORTER),
+            ffi::libdeflate_result_LIBDEFLATE_SUCCESS if consumed < data.len() => Err(FOLLOWED),
+            ffi::libdeflate_result_LIBDEFLATE_SUCCESS => Ok(()),
+            ffi::libdeflate_result_LIBDEFLATE_INSUFFICIENT_SPACE => Err(LONGER),
+            _ => Err(BROKEN),
+        }
+    }
+}
+
+#[expect(unsafe_code, reason = "as above")]
+impl Drop for Whole {
+    fn drop(&mut self) {
+        // SAFETY: it came from the library and goes only once.
+        unsafe { ffi::libdeflate_free_decompressor(self.0.as_ptr()) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::DeflateEncoder;
+
+    use super::{FOLLOWED, Inflater, LONGER, SHORTER};
+
+    fn deflated(content: &[u8]) -> Vec<u8> {
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(content).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// Both ways must say the same.
+    fn inflate(data: &[u8], size: usize) -> Result<Vec<u8>, &'static str> {
+        let mut inflater = Inflater::default();
+        let at_once = inflater.at_once(data, size).map(<[u8]>::to_vec);
+        let mut content = Vec::new();
+        let in_pieces = inflater.in_pieces(
+            data,
+            size as u64,
+            |problem| problem,
+            |piece| {
+                content.extend_from_slice(piece);
+                Ok(())
+            },
+        );
+        assert_eq!(at_once.is_ok(), in_pieces.is_ok());
+        if let Ok(at_once) = &at_once {
+            assert!(*at_once == content);
+        }
+        at_once
+    }
+
+    #[test]
+    fn sizes_are_exact_and_nothing_follows() {
+        for length in [0, 1, 1000, 300 << 10, 1 << 20] {
+            let content: Vec<u8> = (0..length).map(|at: usize| (at * at % 251) as u8).collect();
+            let data = deflated(&content);
+            assert!(inflate(&data, length).unwrap() == content);
+            assert_eq!(inflate(&data, length + 1), Err(SHORTER));
+            if length > 0 {
+                assert_eq!(inflate(&data, length - 1), Err(LONGER));
+            }
+            assert_eq!(inflate(&[&data[..], b"x"].concat(), length), Err(FOLLOWED));
+            assert!(inflate(&data[..data.len() - 1], length).is_err());
+            assert!(inflate(b"rubbish", length).is_err());
+        }
+    }
+}
