@@ -11,6 +11,7 @@ mod source;
 mod tests;
 
 use std::io;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
@@ -234,8 +235,10 @@ impl<'a> Run<'a> {
         if steps.is_empty() || self.is_stopped() {
             return;
         }
+        // Poetry: more workers than processors, because its workers download, too. Here they only unpack and link.
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(self.installer.workers.max(1))
+            .num_threads(self.installer.workers.clamp(1, processors))
             .build();
         let pool = match pool {
             Ok(pool) => pool,

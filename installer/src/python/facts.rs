@@ -121,7 +121,7 @@ impl Facts {
     /// Starts it, isolated from the user's settings and the current folder.
     fn ask(executable: &Path) -> Result<Self, PythonError> {
         let output = Command::new(executable)
-            .args(["-I", "-B", "-c", PROBE])
+            .args(["-I", "-B", "-S", "-c", PROBE])
             // Without it, old builds see macOS 11 and later as 10.16.
             .env("SYSTEM_VERSION_COMPAT", "0")
             .stdin(std::process::Stdio::null())

@@ -7,7 +7,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 use libdeflate_sys as ffi;
 
 /// Members up to this many bytes are inflated at once. Every thread that unpacks may hold as many.
-const WHOLE: u64 = 4 << 20;
+const WHOLE: u64 = 12 << 20;
 
 /// Larger ones are inflated in pieces of this many bytes, which stay in the processor's cache while they are hashed
 /// and written.
