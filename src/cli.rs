@@ -88,13 +88,6 @@ pub(crate) enum Command {
     Update(update::UpdateArgs),
 }
 
-impl Command {
-    /// Does it mostly resolve, and so read many pages of indexes?
-    pub(crate) fn reads_pages(&self) -> bool {
-        matches!(self, Self::Lock(_) | Self::Update(_))
-    }
-}
-
 /// Prints the version as Poetry does, since scripts look for it; with `-v` our own as well.
 pub(crate) fn print_version(console: &Console) {
     console.line(poetry_version());

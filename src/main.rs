@@ -52,15 +52,13 @@ fn start(words: Words, console: &Console) -> Result<u8, Failure> {
         return Ok(0);
     };
     exit_on_interrupt();
-    if cli.command.reads_pages() {
-        keep_no_freed_memory();
-    }
+    keep_no_freed_memory();
     let context = Context::new(console, &cli.globals)?;
     commands::run(&context, &cli.command)
 }
 
 /// Has freed memory given back at once. Kept for a while, as is mimalloc's habit, it adds up over the threads that read
-/// pages: the peak of a large lock from an empty cache is 80 MB, it would be 200.
+/// pages or unpack wheels: the peak of a large lock from an empty cache is 80 MB, it would be 200.
 #[expect(unsafe_code, reason = "mimalloc's options have no safe interface")]
 fn keep_no_freed_memory() {
     /// `mi_option_purge_delay`, which the bindings leave out: milliseconds.

@@ -5,6 +5,9 @@
 //! stories (CVE-2025-54368, CVE-2024-0450, GHSA-pqhf-p39g-3x64). So the central directory rules here, and every byte
 //! before it must be a local header, a member or a data descriptor that agrees with it; anything else is refused.
 
+use std::cell::Cell;
+use std::ops::Range;
+
 use super::inflate::{Crc, Inflater};
 
 const END: [u8; 4] = *b"PK\x05\x06";
@@ -30,6 +33,9 @@ pub(crate) struct ArchiveError {
     /// A fragment that reads after "the archive" or "member `x`".
     pub(crate) reason: String,
 }
+
+/// Parts of fewer bytes are not worth it to say that nobody needs them any more.
+const WORTH_TELLING: usize = 64 << 10;
 
 /// How a member is stored.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -80,15 +86,24 @@ impl<'a> Archive<'a> {
         Ok(Self { bytes, members })
     }
 
-    /// Unpacks a member piece by piece and checks its length and checksum. Small members come in one piece.
+    /// Unpacks a member piece by piece and checks its length and checksum. Small members come in one piece. `used`
+    /// hears of parts of the archive that nobody needs any more.
     pub(crate) fn read<E: From<ArchiveError>>(
         &self,
         member: &Member,
         inflater: &mut Inflater,
+        used: impl Fn(Range<usize>),
         mut sink: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         let start = to_index(member.data)?;
-        let data = &self.bytes[start..start + to_index(member.compressed)?];
+        let end = start + to_index(member.compressed)?;
+        let data = &self.bytes[start..end];
+        let told = Cell::new(start);
+        let tell = |upto| {
+            if upto - told.get() >= WORTH_TELLING {
+                used(told.replace(upto)..upto);
+            }
+        };
         let mut crc = Crc::default();
         match member.method {
             Method::Stored => {
@@ -99,12 +114,14 @@ impl<'a> Archive<'a> {
                 data,
                 member.size,
                 |problem| E::from(member_error(member, problem)),
+                |count| tell(start + count),
                 |piece| {
                     crc.update(piece);
                     sink(piece)
                 },
             )?,
         }
+        tell(end);
         if crc.0 == member.crc {
             Ok(())
         } else {
@@ -115,10 +132,15 @@ impl<'a> Archive<'a> {
     /// Unpacks a member into memory.
     pub(crate) fn bytes(&self, member: &Member) -> Result<Vec<u8>, ArchiveError> {
         let mut all = Vec::with_capacity(to_index(member.size)?);
-        self.read(member, &mut Inflater::default(), |piece| {
-            all.extend_from_slice(piece);
-            Ok::<_, ArchiveError>(())
-        })?;
+        self.read(
+            member,
+            &mut Inflater::default(),
+            |_| {},
+            |piece| {
+                all.extend_from_slice(piece);
+                Ok::<_, ArchiveError>(())
+            },
+        )?;
         Ok(all)
     }
 }

@@ -2,14 +2,18 @@
 
 use std::ffi::c_void;
 use std::ptr::NonNull;
+use std::sync::{Arc, Mutex};
 
 use flate2::{Decompress, FlushDecompress, Status};
 use libdeflate_sys as ffi;
 
 /// Members up to this many bytes are inflated at once. Every thread that unpacks may hold as many.
-const WHOLE: u64 = 12 << 20;
+const WHOLE: u64 = 4 << 20;
 
-/// Larger ones are inflated in pieces of this many bytes, which stay in the processor's cache while they are hashed
+/// Larger ones, up to this many, too, if no other thread is about to do so.
+const LARGE: u64 = 16 << 20;
+
+/// All others are inflated in pieces of this many bytes, which stay in the processor's cache while they are hashed
 /// and written.
 const PIECE: usize = 256 << 10;
 
@@ -23,80 +27,112 @@ const FOLLOWED: &str = "is followed by bytes that are not its own";
 pub(crate) struct Inflater {
     whole: Option<Whole>,
     buffer: Vec<u8>,
+    room: Room,
 }
 
+/// Room in memory for one large member, shared by all that inflate at the same time.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Room(Arc<Mutex<()>>);
+
 impl Inflater {
+    pub(super) fn with(room: Room) -> Self {
+        Self {
+            room,
+            ..Self::default()
+        }
+    }
+
     /// Inflates `data`, which must be one deflate stream (RFC 1951) of `size` bytes and nothing else. `sink` gets the
-    /// content, in one piece or several; `broken` makes an error of what is wrong.
+    /// content, in one piece or several; `broken` makes an error of what is wrong. `used` hears of how many bytes from
+    /// the start of `data` nobody needs any more.
     pub(super) fn inflate<E>(
         &mut self,
         data: &[u8],
         size: u64,
         broken: impl Fn(&'static str) -> E,
+        used: impl Fn(usize),
         mut sink: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        match usize::try_from(size) {
-            Ok(length) if size <= WHOLE => {
-                let content = self.at_once(data, length).map_err(broken)?;
-                sink(content)
-            }
-            _ => self.in_pieces(data, size, broken, sink),
+        let Ok(length) = usize::try_from(size) else {
+            return Err(broken(BROKEN));
+        };
+        let room = Arc::clone(&self.room.0);
+        if size <= WHOLE {
+            sink(self.at_once(data, length).map_err(broken)?)
+        } else if let (true, Ok(_place)) = (size <= LARGE, room.try_lock()) {
+            let mut content = vec![0; length];
+            self.whole()
+                .and_then(|whole| whole.inflate(data, &mut content))
+                .map_err(broken)?;
+            sink(&content)
+        } else {
+            in_pieces(data, size, broken, used, sink)
         }
     }
 
     fn at_once(&mut self, data: &[u8], length: usize) -> Result<&[u8], &'static str> {
-        if self.buffer.len() < length {
-            self.buffer.resize(length, 0);
+        let mut buffer = std::mem::take(&mut self.buffer);
+        if buffer.len() < length {
+            buffer.resize(length, 0);
         }
-        let buffer = &mut self.buffer[..length];
-        let whole = match &mut self.whole {
-            Some(whole) => whole,
-            none => none.insert(Whole::new().ok_or("can't be inflated: there is no memory left")?),
-        };
-        whole.inflate(data, buffer)?;
-        Ok(buffer)
+        let inflated = self
+            .whole()
+            .and_then(|whole| whole.inflate(data, &mut buffer[..length]));
+        self.buffer = buffer;
+        inflated.map(|()| &self.buffer[..length])
     }
 
-    fn in_pieces<E>(
-        &mut self,
-        mut data: &[u8],
-        size: u64,
-        broken: impl Fn(&'static str) -> E,
-        mut sink: impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let mut state = Decompress::new(false);
-        let mut piece = Vec::with_capacity(PIECE);
-        loop {
-            let (before_in, before_out) = (state.total_in(), state.total_out());
-            let status = state
-                .decompress_vec(data, &mut piece, FlushDecompress::None)
-                .map_err(|_| broken(BROKEN))?;
-            let consumed = state.total_in() - before_in;
-            data = usize::try_from(consumed)
-                .ok()
-                .and_then(|consumed| data.get(consumed..))
-                .ok_or_else(|| broken(BROKEN))?;
-            if state.total_out() > size {
-                return Err(broken(LONGER));
-            }
-            if status == Status::StreamEnd {
-                break;
-            }
-            if piece.len() == piece.capacity() {
-                sink(&piece)?;
-                piece.clear();
-            } else if consumed == 0 && state.total_out() == before_out {
-                return Err(broken("ends too early"));
+    fn whole(&mut self) -> Result<&mut Whole, &'static str> {
+        match &mut self.whole {
+            Some(whole) => Ok(whole),
+            none => {
+                Ok(none.insert(Whole::new().ok_or("can't be inflated: there is no memory left")?))
             }
         }
-        if !data.is_empty() {
-            return Err(broken(FOLLOWED));
-        }
-        if state.total_out() != size {
-            return Err(broken(SHORTER));
-        }
-        sink(&piece)
     }
+}
+
+fn in_pieces<E>(
+    mut data: &[u8],
+    size: u64,
+    broken: impl Fn(&'static str) -> E,
+    used: impl Fn(usize),
+    mut sink: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let length = data.len();
+    let mut state = Decompress::new(false);
+    let mut piece = Vec::with_capacity(PIECE);
+    loop {
+        let (before_in, before_out) = (state.total_in(), state.total_out());
+        let status = state
+            .decompress_vec(data, &mut piece, FlushDecompress::None)
+            .map_err(|_| broken(BROKEN))?;
+        let consumed = state.total_in() - before_in;
+        data = usize::try_from(consumed)
+            .ok()
+            .and_then(|consumed| data.get(consumed..))
+            .ok_or_else(|| broken(BROKEN))?;
+        if state.total_out() > size {
+            return Err(broken(LONGER));
+        }
+        if status == Status::StreamEnd {
+            break;
+        }
+        if piece.len() == piece.capacity() {
+            sink(&piece)?;
+            piece.clear();
+            used(length - data.len());
+        } else if consumed == 0 && state.total_out() == before_out {
+            return Err(broken("ends too early"));
+        }
+    }
+    if !data.is_empty() {
+        return Err(broken(FOLLOWED));
+    }
+    if state.total_out() != size {
+        return Err(broken(SHORTER));
+    }
+    sink(&piece)
 }
 
 /// The CRC-32 of what was seen so far.
@@ -168,7 +204,7 @@ mod tests {
     use flate2::Compression;
     use flate2::write::DeflateEncoder;
 
-    use super::{FOLLOWED, Inflater, LONGER, SHORTER};
+    use super::{FOLLOWED, Inflater, LONGER, SHORTER, in_pieces};
 
     fn deflated(content: &[u8]) -> Vec<u8> {
         let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
@@ -181,10 +217,11 @@ mod tests {
         let mut inflater = Inflater::default();
         let at_once = inflater.at_once(data, size).map(<[u8]>::to_vec);
         let mut content = Vec::new();
-        let in_pieces = inflater.in_pieces(
+        let in_pieces = in_pieces(
             data,
             size as u64,
             |problem| problem,
+            |_| {},
             |piece| {
                 content.extend_from_slice(piece);
                 Ok(())

@@ -5,17 +5,20 @@
 //! an entry whose manifest can't be read counts as missing and is made again.
 
 use std::io::{self, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use data_encoding::BASE64URL_NOPAD;
 use fs_err as fs;
+#[cfg(unix)]
+use memmap2::UncheckedAdvice;
 use rayon::prelude::*;
 use resolver::cache::{Bucket, Cache};
 use sha2::{Digest, Sha256};
 
 use super::WheelError;
 use super::archive::{Archive, ArchiveError};
-use super::inflate::Inflater;
+use super::inflate::{Inflater, Room};
 use super::manifest::{Manifest, Scheme, StoredFile};
 use super::source::{Placed, Source, archive_error};
 
@@ -26,6 +29,7 @@ const GROUP: usize = 16;
 #[derive(Clone, Debug)]
 pub struct Store {
     folder: PathBuf,
+    room: Room,
 }
 
 /// An unpacked wheel.
@@ -57,6 +61,7 @@ impl Store {
     pub fn new(cache: &Cache) -> Self {
         Self {
             folder: cache.bucket(Bucket::Wheels),
+            room: Room::default(),
         }
     }
 
@@ -99,7 +104,7 @@ impl Store {
         let source = Source::open(file, bytes.as_slice())?;
         fs::create_dir_all(&self.folder)?;
         let temporary = new_folder(&self.folder, ".unpacking-")?;
-        let files = write_files(&source, &temporary.path().join("files"))?;
+        let files = self.write_files(&source, &bytes, &temporary.path().join("files"))?;
         let manifest = manifest(source, files);
         write_manifest(&manifest, &temporary.path().join("manifest"))?;
         self.keep(temporary, sha256)?;
@@ -107,6 +112,29 @@ impl Store {
             folder: self.folder.join(sha256),
             manifest,
         })
+    }
+
+    fn write_files(
+        &self,
+        source: &Source<'_>,
+        bytes: &Bytes,
+        root: &Path,
+    ) -> Result<Vec<StoredFile>, WheelError> {
+        let members = &source.archive.members;
+        let names = source
+            .placed
+            .iter()
+            .map(|placed| members[placed.member].name.as_str());
+        create_folders(root, names)?;
+        let inflater = || Inflater::with(self.room.clone());
+        source
+            .placed
+            .par_iter()
+            .with_min_len(GROUP)
+            .map_init(inflater, |inflater, placed| {
+                write_file(source, bytes, placed, root, inflater)
+            })
+            .collect()
     }
 
     /// Takes a damaged entry away, so that it is unpacked again.
@@ -173,22 +201,24 @@ impl Bytes {
             Self::Empty => &[],
         }
     }
-}
 
-fn write_files(source: &Source<'_>, root: &Path) -> Result<Vec<StoredFile>, WheelError> {
-    let names = source
-        .placed
-        .iter()
-        .map(|placed| source.archive.members[placed.member].name.as_str());
-    create_folders(root, names)?;
-    source
-        .placed
-        .par_iter()
-        .with_min_len(GROUP)
-        .map_init(Inflater::default, |inflater, placed| {
-            write_file(source, placed, root, inflater)
-        })
-        .collect()
+    /// Tells the system that a part is not needed any more. It would go by itself when memory gets short, but until
+    /// then a large archive counts as the program's.
+    fn let_go(&self, part: Range<usize>) {
+        #[cfg(unix)]
+        if let Self::Mapped(map) = self {
+            #[expect(unsafe_code, reason = "for memory maps in general it may lose data")]
+            // SAFETY: the map is of a file and nobody writes to it: what is let go is read again when it is looked at.
+            let told = unsafe {
+                map.unchecked_advise_range(UncheckedAdvice::DontNeed, part.start, part.len())
+            };
+            if let Err(error) = told {
+                tracing::debug!("an archive stays in memory: {error}");
+            }
+        }
+        #[cfg(not(unix))]
+        let _ = part;
+    }
 }
 
 /// Makes the folders that files at these relative paths need, parents first.
@@ -231,19 +261,20 @@ impl From<ArchiveError> for Failure {
 
 fn write_file(
     source: &Source<'_>,
+    bytes: &Bytes,
     placed: &Placed,
     root: &Path,
     inflater: &mut Inflater,
 ) -> Result<StoredFile, WheelError> {
     let member = &source.archive.members[placed.member];
     let path = root.join(&member.name);
-    let (hash, rewrite) =
-        write_member(&source.archive, member, &path, placed, inflater).map_err(|failure| {
-            match failure {
-                Failure::Archive(error) => archive_error(&source.file, error),
-                Failure::Io(error) => WheelError::Io(error),
-            }
-        })?;
+    let (hash, rewrite) = write_member(&source.archive, member, &path, placed, inflater, |part| {
+        bytes.let_go(part);
+    })
+    .map_err(|failure| match failure {
+        Failure::Archive(error) => archive_error(&source.file, error),
+        Failure::Io(error) => WheelError::Io(error),
+    })?;
     let refuse = |reason: String| WheelError::Member {
         file: source.file.clone(),
         member: member.name.clone(),
@@ -281,12 +312,13 @@ fn write_member(
     path: &Path,
     placed: &Placed,
     inflater: &mut Inflater,
+    used: impl Fn(Range<usize>),
 ) -> Result<(String, bool), Failure> {
     let mut file = create_file(path, placed.executable).map_err(Failure::Io)?;
     let mut sha256 = Sha256::new();
     let mut first = true;
     let mut rewrite = false;
-    archive.read(member, inflater, |piece| {
+    archive.read(member, inflater, used, |piece| {
         if std::mem::take(&mut first) {
             rewrite = placed.scheme == Scheme::Scripts && piece.starts_with(b"#!python");
         }

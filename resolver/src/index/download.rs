@@ -25,9 +25,9 @@ use crate::dist::Hash;
 /// No archive is larger. Guards the disk against a server that never ends.
 const LARGEST_ARCHIVE: u64 = 16 << 30;
 /// A body goes to the disk in parts of at least this many bytes; most files are one.
-const PART: usize = 512 << 10;
+const PART: usize = 128 << 10;
 /// Parts of a body that may wait for the disk.
-const PARTS_IN_FLIGHT: usize = 2;
+const PARTS_IN_FLIGHT: usize = 1;
 
 /// Called with the number of bytes that arrived since the last call.
 pub(super) type Progress<'a> = &'a (dyn Fn(u64) + Send + Sync);
