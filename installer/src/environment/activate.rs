@@ -2,68 +2,37 @@
 
 use std::path::Path;
 
-use crate::wheel::shell_quoted;
+use super::shell::{Shell, python_quoted};
 
-/// Names and texts of all of them.
-pub(super) fn scripts(root: &Path, prompt: &str) -> Vec<(&'static str, String)> {
-    let root = root.to_string_lossy();
-    let fill = |template: &str, quote: fn(&str) -> String| {
+const SHELLS: [(Shell, &str); 6] = [
+    (Shell::Posix, include_str!("activate/activate.sh")),
+    (Shell::Fish, include_str!("activate/activate.fish")),
+    (Shell::Csh, include_str!("activate/activate.csh")),
+    (Shell::Nu, include_str!("activate/activate.nu")),
+    (Shell::PowerShell, include_str!("activate/activate.ps1")),
+    (Shell::Xonsh, include_str!("activate/activate.xsh")),
+];
+
+/// Names and texts of all of them, for the environment at `root` with modules in `packages`.
+pub(super) fn scripts(root: &Path, packages: &Path, prompt: &str) -> Vec<(&'static str, String)> {
+    let packages = packages.strip_prefix(root).unwrap_or(packages);
+    let (root, packages) = (root.to_string_lossy(), packages.to_string_lossy());
+    let fill = |template: &str, quote: &dyn Fn(&str) -> String| {
         template
             .replace("@BIN@", &quote(super::SCRIPTS))
+            .replace("@PACKAGES@", &quote(&packages))
             .replace("@PROMPT@", &quote(prompt))
             .replace("@ROOT@", &quote(&root))
     };
-    vec![
-        (
-            "activate",
-            fill(include_str!("activate/activate.sh"), shell_quoted),
-        ),
-        (
-            "activate.fish",
-            fill(include_str!("activate/activate.fish"), fish_quoted),
-        ),
-        (
-            "activate.csh",
-            fill(include_str!("activate/activate.csh"), csh_quoted),
-        ),
-        (
-            "deactivate.csh",
-            include_str!("activate/deactivate.csh").to_owned(),
-        ),
-        (
-            "activate.nu",
-            fill(include_str!("activate/activate.nu"), nu_quoted),
-        ),
-        (
-            "activate.ps1",
-            fill(include_str!("activate/activate.ps1"), powershell_quoted),
-        ),
-        (
-            "activate_this.py",
-            fill(include_str!("activate/activate_this.py"), python_quoted),
-        ),
-    ]
-}
-
-fn fish_quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
-}
-
-/// csh expands `!` even between quotes.
-fn csh_quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\"'\"'").replace('!', "\\!"))
-}
-
-fn nu_quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-}
-
-fn powershell_quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
-fn python_quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+    let mut scripts: Vec<_> = SHELLS
+        .iter()
+        .map(|(shell, template)| (shell.script(), fill(template, &|text| shell.quoted(text))))
+        .collect();
+    let python = include_str!("activate/activate_this.py");
+    scripts.push(("activate_this.py", fill(python, &python_quoted)));
+    let csh = include_str!("activate/deactivate.csh");
+    scripts.push(("deactivate.csh", csh.to_owned()));
+    scripts
 }
 
 #[cfg(test)]
@@ -88,7 +57,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("it's $HOME");
         std::fs::create_dir(&root).unwrap();
-        let (_, text) = scripts(&root, "a 'prompt' $x")
+        let (_, text) = scripts(&root, &root.join("lib"), "a 'prompt' $x")
             .into_iter()
             .find(|(name, _)| *name == "activate")
             .unwrap();
@@ -123,11 +92,10 @@ mod tests {
 
     #[test]
     fn no_placeholder_is_left() {
-        for (name, text) in scripts(Path::new("/venv"), "prompt") {
-            assert!(
-                !text.contains("@ROOT@") && !text.contains("@BIN@") && !text.contains("@PROMPT@"),
-                "{name}"
-            );
+        for (name, text) in scripts(Path::new("/venv"), Path::new("/venv/lib"), "prompt") {
+            for placeholder in ["@ROOT@", "@BIN@", "@PACKAGES@", "@PROMPT@"] {
+                assert!(!text.contains(placeholder), "{name}: {placeholder}");
+            }
         }
     }
 }

@@ -163,6 +163,7 @@ fn an_environment_has_poetrys_files_and_starts_no_python() {
             "bin/activate.fish",
             "bin/activate.nu",
             "bin/activate.ps1",
+            "bin/activate.xsh",
             "bin/activate_this.py",
             "bin/deactivate.csh",
             "bin/python",
