@@ -102,14 +102,19 @@ impl Console {
     pub(crate) fn line(&self, text: impl Display) {
         if !self.is_quiet() {
             // A reader that went away (`mpoetry … | head`) is no failure of ours.
-            writeln!(AutoStream::new(io::stdout(), self.out), "{text}").ok();
+            AutoStream::new(io::stdout(), self.out)
+                .write_all(format!("{text}\n").as_bytes())
+                .ok();
         }
     }
 
     /// Words on stderr, with a line end.
     pub(crate) fn error_line(&self, text: impl Display) {
         if !self.is_quiet() {
-            writeln!(AutoStream::new(io::stderr(), self.err), "{text}").ok();
+            // At once: stderr has no buffer, and other processes may write to it as well.
+            AutoStream::new(io::stderr(), self.err)
+                .write_all(format!("{text}\n").as_bytes())
+                .ok();
         }
     }
 

@@ -33,25 +33,39 @@ impl Environments {
     ) -> Result<Environment, Failure> {
         let minor = minor(interpreter);
         let (name, root, shown) = self.target(&minor);
-        let options = self.options(&minor)?;
+        let (options, cache) = (self.options(&minor)?, &self.cache);
+        let was_there = root.is_dir();
         if let InPlaceOf::Broken(broken) = in_place_of
-            && root.is_dir()
+            && broken != root
+            && let Ok(Some(environment)) = Environment::open(&root, cache)
         {
-            let broken = broken.display();
-            console.warning(format_args!(
-                "The virtual environment found in {broken} seems to be broken."
-            ));
             // Poetry: it would make the project's own one again, too. That one is whole, and what was found is another.
-            if let Ok(Some(environment)) = Environment::open(&root, &self.cache) {
-                return Ok(environment);
-            }
+            warn_of_broken(broken, console);
+            return Ok(environment);
         }
-        self.announce(&name, &root, &shown, console)?;
-        let cache = &self.cache;
-        let made = match in_place_of {
-            InPlaceOf::Whole => Environment::create(&root, interpreter, &options, cache),
-            _ => Environment::open_or_create(&root, interpreter, &options, cache),
+        remove_file(&root, console)?;
+        let announce = || {
+            self.warn_of_options(console);
+            if let InPlaceOf::Broken(broken) = in_place_of
+                && was_there
+            {
+                warn_of_broken(broken, console);
+            }
+            let (verb, place) = if was_there {
+                ("Recreating", &root)
+            } else {
+                ("Creating", &shown)
+            };
+            let place = place.display();
+            console.error_line(format_args!(
+                "{verb} virtualenv {NAME}{name}{NAME:#} in {place}"
+            ));
         };
+        if in_place_of == InPlaceOf::Whole {
+            announce();
+            return Ok(Environment::create(&root, interpreter, &options, cache)?);
+        }
+        let made = Environment::open_or_create(&root, interpreter, &options, cache, announce);
         Ok(made?)
     }
 
@@ -65,35 +79,12 @@ impl Environments {
         (name.into_owned(), root, self.virtualenvs.path.clone())
     }
 
-    fn announce(
-        &self,
-        name: &str,
-        root: &Path,
-        shown: &Path,
-        console: &Console,
-    ) -> Result<(), Failure> {
+    fn warn_of_options(&self, console: &Console) {
         for option in &self.virtualenvs.foreign_options {
             console.warning(format_args!(
                 "Warning: the setting virtualenvs.options.{option} is not supported by mpoetry and has no effect."
             ));
         }
-        let (verb, place) = if root.is_dir() {
-            ("Recreating", root)
-        } else {
-            ("Creating", shown)
-        };
-        if root.is_file() {
-            let file = root.display();
-            console.warning(format_args!(
-                "{file} is not a virtual environment but a file. Removing it."
-            ));
-            fs_err::remove_file(root).map_err(Failure::caused)?;
-        }
-        let place = place.display();
-        console.error_line(format_args!(
-            "{verb} virtualenv {NAME}{name}{NAME:#} in {place}"
-        ));
-        Ok(())
     }
 
     fn options(&self, minor: &str) -> Result<CreateOptions, Failure> {
@@ -140,4 +131,23 @@ impl Environments {
             Err(error) => Err(Failure::caused(error)),
         }
     }
+}
+
+fn warn_of_broken(root: &Path, console: &Console) {
+    let root = root.display();
+    console.warning(format_args!(
+        "The virtual environment found in {root} seems to be broken."
+    ));
+}
+
+/// Poetry: a file that is in the way of an environment goes.
+fn remove_file(root: &Path, console: &Console) -> Result<(), Failure> {
+    if !root.is_file() {
+        return Ok(());
+    }
+    let file = root.display();
+    console.warning(format_args!(
+        "{file} is not a virtual environment but a file. Removing it."
+    ));
+    fs_err::remove_file(root).map_err(Failure::caused)
 }

@@ -30,8 +30,6 @@ pub(crate) fn places(settings: &Settings, variables: &Variables) -> Places {
     let uv = variables.filled("UV_PYTHON_INSTALL_DIR").map(PathBuf::from);
     let mut installations = vec![
         settings.pythons.clone(),
-        uv.unwrap_or_else(|| data.join("uv/python")),
-        folder("RYE_PY_ROOT", ".rye/py"),
         folder("ASDF_DATA_DIR", ".asdf").join("installs/python"),
     ];
     if cfg!(target_os = "macos") {
@@ -41,6 +39,10 @@ pub(crate) fn places(settings: &Settings, variables: &Variables) -> Places {
         path: variables.raw("PATH").unwrap_or_default().to_owned(),
         pyenv: Some(folder("PYENV_ROOT", ".pyenv")),
         installations,
+        plain_installations: vec![
+            uv.unwrap_or_else(|| data.join("uv/python")),
+            folder("RYE_PY_ROOT", ".rye/py"),
+        ],
         excluded: variables.filled("VIRTUAL_ENV").map(PathBuf::from),
     }
 }

@@ -12,40 +12,56 @@ use super::{
 };
 use crate::python::{Facts, Interpreter};
 
-/// What becomes of a whole environment that is found where one is to be made.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Found {
-    /// It is taken: another process was faster.
-    Taken,
-    /// It gives way.
-    Replaced,
-}
-
-/// Makes an environment at `root`, while no other process does. What is there is removed.
+/// Makes an environment at `root` in place of what is there, while no other process does.
 pub(super) fn create(
     root: &Path,
     python: &Interpreter,
     options: &CreateOptions,
     cache: &Cache,
-    found: Found,
 ) -> Result<Environment, EnvironmentError> {
     let root = std::path::absolute(root)?;
-    let is_whole = || Environment::open(&root, cache).is_ok_and(|found| found.is_some());
-    if root.is_symlink() && !(found == Found::Taken && is_whole()) {
-        // What it leads to may be more than an environment.
-        fs::remove_file(&root)?;
-    }
+    remove_link(&root)?;
     let lock = EnvironmentLock::take(&root, || {})?;
-    if found == Found::Taken
-        && let Ok(Some(environment)) = Environment::open(&root, cache)
-    {
-        lock.release();
-        return Ok(environment);
-    }
     remove::empty(&root)?;
     let environment = fill(root, python, options, cache)?;
     lock.release();
     Ok(environment)
+}
+
+/// Opens the environment at `root`, or makes one if there is no whole one; `making` is called before. Another process
+/// that makes it right now is waited for.
+pub(super) fn open_or_create(
+    root: &Path,
+    python: &Interpreter,
+    options: &CreateOptions,
+    cache: &Cache,
+    making: impl FnOnce(),
+) -> Result<Environment, EnvironmentError> {
+    let root = std::path::absolute(root)?;
+    let whole = || Environment::open(&root, cache).ok().flatten();
+    if let Some(environment) = whole() {
+        return Ok(environment);
+    }
+    remove_link(&root)?;
+    let lock = EnvironmentLock::take(&root, || {})?;
+    let environment = match whole() {
+        Some(environment) => environment,
+        None => {
+            making();
+            remove::empty(&root)?;
+            fill(root, python, options, cache)?
+        }
+    };
+    lock.release();
+    Ok(environment)
+}
+
+/// What a link leads to may be more than an environment.
+fn remove_link(root: &Path) -> io::Result<()> {
+    if root.is_symlink() {
+        fs::remove_file(root)?;
+    }
+    Ok(())
 }
 
 /// Fills an empty folder. `bin/python` comes last: an environment without it counts as broken and is made again.

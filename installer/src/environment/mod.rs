@@ -21,8 +21,6 @@ use resolver::version::Version;
 
 use crate::python::{Interpreter, PythonError};
 
-use create::Found;
-
 pub(crate) use configuration::Configuration;
 pub use lock::EnvironmentLock;
 pub use shell::Shell;
@@ -133,11 +131,11 @@ impl Environment {
         options: &CreateOptions,
         cache: &Cache,
     ) -> Result<Self, EnvironmentError> {
-        create::create(root, python, options, cache, Found::Replaced)
+        create::create(root, python, options, cache)
     }
 
-    /// Opens the environment at `root` if it is whole, else creates one in place of what is there. Of several
-    /// processes that do so at once, one creates and the others open.
+    /// Opens the environment at `root` if it is whole, else creates one in place of what is there, and calls `making`
+    /// before. Of several processes that do so at once, one creates and the others wait and open.
     ///
     /// # Errors
     /// As [`Environment::create`].
@@ -146,8 +144,9 @@ impl Environment {
         python: &Interpreter,
         options: &CreateOptions,
         cache: &Cache,
+        making: impl FnOnce(),
     ) -> Result<Self, EnvironmentError> {
-        create::create(root, python, options, cache, Found::Taken)
+        create::open_or_create(root, python, options, cache, making)
     }
 
     /// Removes the environment at `root`, whole or broken. Of a link only the link goes, and a mount point stays as an

@@ -18,9 +18,14 @@ pub(super) fn remove(root: &Path) -> io::Result<()> {
     empty(root)?;
     lock.release();
     match fs::remove_dir(root) {
-        // Poetry: a mount point, as containers have them, stays as an empty folder.
-        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => Ok(()),
-        other => other,
+        Err(error) => match error.kind() {
+            // Poetry: a mount point, as containers have them, stays as an empty folder.
+            io::ErrorKind::ResourceBusy => Ok(()),
+            // Another process has waited for this, to make a new one or to remove it as well.
+            io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotFound => Ok(()),
+            _ => Err(error),
+        },
+        Ok(()) => Ok(()),
     }
 }
 

@@ -17,9 +17,11 @@ pub struct Places {
     pub path: OsString,
     /// pyenv's root, whose `versions` are looked at.
     pub pyenv: Option<PathBuf>,
-    /// Folders with one installation in each folder, besides pyenv's: those of Poetry itself, of uv, of rye, of asdf, of
-    /// python.org's installer.
+    /// Folders with one installation in each folder, besides pyenv's: those of Poetry itself, of asdf, of python.org's
+    /// installer.
     pub installations: Vec<PathBuf>,
+    /// Poetry: the same, but only the name `python3` counts: those of uv and of rye.
+    pub plain_installations: Vec<PathBuf>,
     /// Pythons in here don't count: the environment that is active.
     pub excluded: Option<PathBuf>,
 }
@@ -179,20 +181,18 @@ impl Places {
             .filter(|folder| !folder.as_os_str().is_empty() && Some(folder) != shims.as_ref())
             .collect();
         let versions = self.pyenv.as_ref().map(|root| root.join("versions"));
-        for installation in versions
+        let installations = versions.iter().chain(&self.installations);
+        folders.extend(installations.flat_map(|folder| programs(folder)));
+        let plain = self
+            .plain_installations
             .iter()
-            .chain(&self.installations)
-            .flat_map(|it| children(it))
-        {
-            folders.push(installation.join("bin"));
-            // As python-build-standalone packs some of its builds.
-            folders.push(installation.join("install/bin"));
-        }
+            .flat_map(|folder| programs(folder));
+        let plain = plain.map(|folder| folder.join("python3"));
         let is_python = |path: &PathBuf| {
             is_named_like_python(path) && !self.is_excluded(path) && is_executable(path)
         };
         let found = folders.iter().flat_map(|folder| children(folder));
-        found.filter(is_python).collect()
+        found.chain(plain).filter(is_python).collect()
     }
 
     fn on_path(&self, name: &str) -> impl Iterator<Item = PathBuf> {
@@ -208,6 +208,11 @@ impl Places {
             .as_ref()
             .is_some_and(|folder| executable.starts_with(folder))
     }
+}
+
+/// The folders of programs of the installations in a folder; python-build-standalone packs some a level deeper.
+fn programs(installations: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    children(installations).flat_map(|it| [it.join("bin"), it.join("install/bin")])
 }
 
 fn children(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {

@@ -6,6 +6,8 @@
 
 mod facts;
 pub mod find;
+#[cfg(test)]
+pub(crate) mod tests;
 mod wanted;
 
 use std::path::{Path, PathBuf};
