@@ -117,18 +117,26 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn files_tell_of_a_process_with_an_odd_name() {
+        use std::io::{Read, Write};
+        use std::process::{Command, Stdio};
+
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("a) 1 (b");
-        std::fs::copy("/bin/sleep", &program).unwrap();
-        let mut child = std::process::Command::new(&program)
-            .arg("60")
+        std::fs::copy("/bin/cat", &program).unwrap();
+        let mut child = Command::new(&program)
+            .args(["-u", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
             .spawn()
             .unwrap();
+        // What answers has all its words.
+        child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
         let process = from_files(child.id()).unwrap();
         let by_ps = from_ps(child.id());
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!(process.words, [program.to_str().unwrap(), "60"]);
+        assert_eq!(process.words, [program.to_str().unwrap(), "-u", "-"]);
         assert_eq!(process.parent, std::process::id());
         // Not every machine has ps.
         assert!(by_ps.is_none_or(|other| other.parent == process.parent));
