@@ -27,7 +27,10 @@ pub(crate) struct RunArgs {
 /// When there is no such command, or no environment can be had.
 pub(crate) fn run(cx: &Context, args: &RunArgs) -> Result<u8, Failure> {
     let environment = match cx.environments()?.locate()? {
-        Located::Environment(root) if is_surely_allowed(cx, &root)? => Some(root),
+        Located::Environment(root) if is_surely_allowed(cx, &root)? => {
+            cx.tell_environment(&root);
+            Some(root)
+        }
         Located::Environment(_) | Located::Absent => Some(cx.environment()?.root.clone()),
         Located::System => None,
     };

@@ -74,6 +74,17 @@ fn a_folder_in_the_project_counts_unless_the_setting_says_no() {
     assert_eq!(project.place(), "none");
 }
 
+#[test]
+fn the_environment_is_told_on_demand() {
+    let project = Project::new();
+    for _ in 0..2 {
+        let words = project.run(&["-v", "run", "true"]).success().stderr;
+        let told = words.lines().filter(|line| line.starts_with("Using"));
+        let expected = "Using virtualenv: [central]/[base]-py[this]";
+        assert_eq!(told.collect::<Vec<_>>(), [expected], "{words}");
+    }
+}
+
 /// What is active but gone does not cost the project's own environment. Poetry makes that one again.
 #[test]
 fn an_active_environment_that_is_gone() {
