@@ -75,10 +75,9 @@ mod tests {
         let root = root.display();
         for shell in ["bash", "sh"] {
             let output = run(shell, &commands).expect("a POSIX shell is there");
-            let ps1 = if shell == "bash" {
-                "(a 'prompt' \\$x) > "
-            } else {
-                "(a 'prompt' $x) > "
+            let ps1 = match shell {
+                "bash" => "(a 'prompt' \\$x) > ",
+                _ => "> ",
             };
             assert_eq!(
                 output,
@@ -87,6 +86,34 @@ mod tests {
                 ),
                 "{shell}"
             );
+        }
+    }
+
+    /// The prompt is a setting of the project, and must not become a command.
+    #[test]
+    fn a_prompt_is_never_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let prompt = r"a\b\\c $(echo run) `echo run` $HOME %n";
+        let scripts = scripts(folder.path(), folder.path(), prompt);
+        let script = folder.path().join("activate");
+        let (_, text) = scripts
+            .into_iter()
+            .find(|(name, _)| *name == "activate")
+            .unwrap();
+        std::fs::write(&script, text).unwrap();
+        let script = script.display();
+        let id = "test $(id -u) = 0 && dollar='#' || dollar='$'; ";
+        let bash =
+            format!("{id} PS1='> '; . '{script}'; printf '%s' \"${{PS1@P}}\"; echo \"|$dollar\"");
+        let shown = run("bash", &bash).expect("bash is there");
+        let (shown, dollar) = shown.trim_end().rsplit_once('|').unwrap();
+        // bash itself shows root another sign.
+        assert_eq!(shown, format!("({}) > ", prompt.replace('$', dollar)));
+        for option in ["", "setopt promptsubst; "] {
+            let zsh = format!("{option} PS1='> '; . '{script}'; print -rnP -- \"$PS1\"");
+            if let Some(shown) = run("zsh", &zsh) {
+                assert_eq!(shown, format!("({prompt}) > "), "{option}");
+            }
         }
     }
 

@@ -37,7 +37,10 @@ impl EnvironmentLock {
                     }
                     file.lock()?;
                 }
-                Err(TryLockError::Error(error)) => return Err(error),
+                // Not every file system knows locks. There, whoever does two things at once takes the risk.
+                Err(TryLockError::Error(error)) => {
+                    tracing::debug!("{} can't be locked: {error}", path.display());
+                }
             }
             let lock = Self { file, path };
             if lock.is_in_place() {

@@ -137,6 +137,7 @@ fn another_projects_environment_stays() {
     assert!(foreign.exists());
 }
 
+/// Poetry finds no such Python before it looks for the environment.
 #[test]
 fn the_first_that_is_not_there_ends_it() {
     let project = Project::new();

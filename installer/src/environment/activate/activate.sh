@@ -40,15 +40,18 @@ if [ -n "${PYTHONHOME+set}" ]; then
     unset PYTHONHOME
 fi
 
-if [ -z "${VIRTUAL_ENV_DISABLE_PROMPT-}" ]; then
+# Other shells would run what is in the prompt.
+if [ -z "${VIRTUAL_ENV_DISABLE_PROMPT-}" ] && [ -n "${BASH_VERSION-}${ZSH_VERSION-}" ]; then
     _OLD_VIRTUAL_PS1=${PS1-}
+    _VIRTUAL_SHOWN=$VIRTUAL_ENV_PROMPT
+    if [ -n "${ZSH_VERSION-}" ]; then
+        _VIRTUAL_SHOWN=$(printf '%s' "$_VIRTUAL_SHOWN" | sed 's/%/%%/g')
+    fi
+    # bash expands its prompt each time it shows it, zsh does so on demand.
     if [ -n "${BASH_VERSION-}" ]; then
-        # bash expands its prompt each time it shows it.
-        _VIRTUAL_SHOWN=$(printf '%s' "$VIRTUAL_ENV_PROMPT" | sed 's/[\\$`]/\\&/g')
-    elif [ -n "${ZSH_VERSION-}" ]; then
-        _VIRTUAL_SHOWN=$(printf '%s' "$VIRTUAL_ENV_PROMPT" | sed 's/%/%%/g')
-    else
-        _VIRTUAL_SHOWN=$VIRTUAL_ENV_PROMPT
+        _VIRTUAL_SHOWN=$(printf '%s' "$_VIRTUAL_SHOWN" | sed 's/\\/\\\\\\\\/g; s/[$`]/\\&/g')
+    elif [[ -o promptsubst ]]; then
+        _VIRTUAL_SHOWN=$(printf '%s' "$_VIRTUAL_SHOWN" | sed 's/[\\$`]/\\&/g')
     fi
     PS1="($_VIRTUAL_SHOWN) ${PS1-}"
     unset _VIRTUAL_SHOWN
