@@ -29,11 +29,13 @@ pub(crate) fn run(cx: &Context, _: &ActivateArgs) -> Result<(), Failure> {
     let failure = Failure::new(format!(
         "Discovered shell '{program}' doesn't have an activator in virtual environment"
     ));
-    let script = script.display();
-    Err(failure.hint(if root.join("pyvenv.cfg").exists() {
-        format!("There is no `{script}`; `mpoetry env remove` and `mpoetry install` make the environment anew.")
+    let (root, script) = (root.display(), script.display());
+    Err(failure.hint(if cx.environment()?.root.join("pyvenv.cfg").exists() {
+        format!(
+            "There is no `{script}`; after `mpoetry env remove --all`, `mpoetry install` makes the environment anew."
+        )
     } else {
-        format!("`{}` is no virtual environment, so that there is nothing to activate.", root.display())
+        format!("`{root}` is no virtual environment, so that there is nothing to activate.")
     }))
 }
 
