@@ -151,9 +151,12 @@ fn fault(error: &clap::Error, command: &str) -> String {
         ErrorKind::UnknownArgument if argument.starts_with('-') => {
             format!("The option \"{argument}\" does not exist")
         }
-        ErrorKind::UnknownArgument => {
-            format!("No arguments expected for \"{command}\" command, got \"{argument}\"")
-        }
+        ErrorKind::UnknownArgument => match expected_arguments(command) {
+            None => format!("No arguments expected for \"{command}\" command, got \"{argument}\""),
+            Some(expected) => format!(
+                "Too many arguments to \"{command}\" command, expected arguments {expected}"
+            ),
+        },
         ErrorKind::MissingRequiredArgument => {
             let missing = argument
                 .trim_matches(['<', '>', '.', '[', ']'])
@@ -179,9 +182,23 @@ fn fault(error: &clap::Error, command: &str) -> String {
     }
 }
 
+/// The names of a command's arguments in quotes, if it takes some.
+fn expected_arguments(command: &str) -> Option<String> {
+    let mut found = Cli::command();
+    for name in command.split(' ') {
+        found = found.find_subcommand(name)?.clone();
+    }
+    let names: Vec<String> = found
+        .get_positionals()
+        .flat_map(|argument| argument.get_value_names().unwrap_or_default())
+        .map(|name| format!("\"{}\"", name.to_lowercase()))
+        .collect();
+    (!names.is_empty()).then(|| names.join(" "))
+}
+
 /// Poetry: its commands, with those of the official plugins, that are not ours yet. They are refused by
 /// name, so that nobody takes them for typing errors.
-const NOT_YET: [&str; 40] = [
+const NOT_YET: [&str; 36] = [
     "about",
     "add",
     "build",
@@ -195,10 +212,6 @@ const NOT_YET: [&str; 40] = [
     "debug info",
     "debug resolve",
     "debug tags",
-    "env activate",
-    "env list",
-    "env remove",
-    "env use",
     "export",
     "init",
     "new",
@@ -400,6 +413,11 @@ mod tests {
                 "env info foo",
                 "No arguments expected for \"env info\" command, got \"foo\"",
             ),
+            (
+                "env use 3.11 3.12",
+                "Too many arguments to \"env use\" command, expected arguments \"python\"",
+            ),
+            ("env use", "Not enough arguments (missing: \"python\")"),
             ("install --only", "The \"--only\" option requires a value"),
             ("install -E", "The \"--extras\" option requires a value"),
             ("lock -C", "The \"--directory\" option requires a value"),
@@ -431,14 +449,7 @@ mod tests {
             fault("env").starts_with("The requested command does not exist in the env namespace.")
         );
         assert!(fault("env").ends_with("https://python-poetry.org/docs/cli/#env"));
-        for command in [
-            "add",
-            "env list",
-            "self",
-            "cache clear",
-            "shell",
-            "bundle venv",
-        ] {
+        for command in ["add", "self", "cache clear", "shell", "bundle venv"] {
             let expected = format!("The command \"{command}\" is not supported by mpoetry yet;");
             assert!(fault(command).starts_with(&expected), "{command}");
         }

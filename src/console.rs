@@ -130,7 +130,10 @@ impl Console {
         if !self.is_quiet() {
             // A reader that went away (`mpoetry … | head`) is no failure of ours.
             let text = text.to_string();
-            writeln!(AutoStream::new(io::stdout(), self.out), "{text}").ok();
+            AutoStream::new(io::stdout(), self.out)
+                .write_all(format!("{text}
+").as_bytes())
+                .ok();
             self.note(Said::Out(text));
         }
     }
@@ -138,8 +141,12 @@ impl Console {
     /// Words on stderr, with a line end.
     pub(crate) fn error_line(&self, text: impl Display) {
         if !self.is_quiet() {
+            // At once: stderr has no buffer, and other processes may write to it as well.
             let text = text.to_string();
-            writeln!(AutoStream::new(io::stderr(), self.err), "{text}").ok();
+            AutoStream::new(io::stderr(), self.err)
+                .write_all(format!("{text}
+").as_bytes())
+                .ok();
             self.note(Said::Err(text));
         }
     }

@@ -230,14 +230,18 @@ impl<'a> Context<'a> {
     pub(crate) fn environment(&self) -> Result<&Environment, Failure> {
         once(&self.environment, || {
             let environment = self.environments()?.ensure(self.project()?, self.console)?;
-            let is_virtual = environment.root.join("pyvenv.cfg").exists();
-            if is_virtual && self.console.is_verbose() {
-                let path = environment.root.display();
-                self.console
-                    .error_line(format_args!("Using virtualenv: {path}"));
-            }
+            self.tell_environment(&environment.root);
             Ok(environment)
         })
+    }
+
+    /// Poetry: `-v` tells which virtual environment is used.
+    pub(crate) fn tell_environment(&self, root: &Path) {
+        if self.console.is_verbose() && root.join("pyvenv.cfg").exists() {
+            let root = root.display();
+            self.console
+                .error_line(format_args!("Using virtualenv: {root}"));
+        }
     }
 
     /// The runtime that downloads run on.

@@ -14,6 +14,7 @@ mod failure;
 mod progress;
 mod selection;
 mod settings;
+mod shell;
 mod shortcut;
 mod variables;
 

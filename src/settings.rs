@@ -88,6 +88,8 @@ pub(crate) struct Virtualenvs {
     pub(crate) always_copy: bool,
     pub(crate) no_pip: bool,
     pub(crate) system_site_packages: bool,
+    /// Options that only virtualenv knows.
+    pub(crate) foreign_options: Vec<String>,
 }
 
 const PYPI_URL: &str = "https://pypi.org/";
@@ -106,6 +108,19 @@ const UNHEEDED: [&str; 6] = [
     "solver.min-release-age",
     "solver.min-release-age-exclude",
     "virtualenvs.use-poetry-python",
+];
+
+/// Options of virtualenv that are heeded, or that ask for what is always so.
+const VIRTUALENV_OPTIONS: [&str; 9] = [
+    "always-copy",
+    "copies",
+    "no-download",
+    "no-periodic-update",
+    "no-pip",
+    "no-setuptools",
+    "no-wheel",
+    "symlinks",
+    "system-site-packages",
 ];
 
 impl Places {
@@ -207,10 +222,23 @@ impl Layers<'_> {
             in_project: self.boolean("virtualenvs.in-project"),
             path: path.unwrap_or_else(|| cache_dir.join("virtualenvs")),
             prompt: prompt.unwrap_or_else(|| "{project_name}-py{python_version}".to_owned()),
-            always_copy: option("always-copy").unwrap_or(false),
+            // Both are virtualenv's names for it.
+            always_copy: option("always-copy") == Some(true) || option("copies") == Some(true),
             no_pip: option("no-pip").unwrap_or(false),
             system_site_packages: option("system-site-packages").unwrap_or(false),
+            foreign_options: self.foreign_options(),
         }
+    }
+
+    /// Poetry: whatever is in the table becomes an option of virtualenv, unless it is false.
+    fn foreign_options(&self) -> Vec<String> {
+        let table = self.file_value(&["virtualenvs", "options"]);
+        let options = table.and_then(toml::Value::as_table).into_iter().flatten();
+        options
+            .filter(|(_, value)| value.as_bool() != Some(false))
+            .map(|(name, _)| name.clone())
+            .filter(|name| !VIRTUALENV_OPTIONS.contains(&name.as_str()))
+            .collect()
     }
 
     fn pypi_url(&self) -> String {
@@ -604,6 +632,16 @@ mod tests {
             text,
             "\"many\" is an invalid value for installer.max-workers"
         );
+    }
+
+    #[test]
+    fn options_that_only_virtualenv_knows_are_told_apart() {
+        let options = "[virtualenvs.options]\ncopies = true\nno-wheel = true\nseeder = 'pip'\n\
+                       clear = false\nno-vcs-ignore = true\n";
+        let machine = Machine::new(options, "", "");
+        let virtualenvs = machine.settings([]).virtualenvs;
+        assert!(virtualenvs.always_copy);
+        assert_eq!(virtualenvs.foreign_options, ["seeder", "no-vcs-ignore"]);
     }
 
     #[test]

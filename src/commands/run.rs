@@ -7,6 +7,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use resolver::constraint::Constraint;
+
 use crate::context::Context;
 use crate::environment::{Located, python_of, scripts_of};
 use crate::failure::Failure;
@@ -25,7 +27,10 @@ pub(crate) struct RunArgs {
 /// When there is no such command, or no environment can be had.
 pub(crate) fn run(cx: &Context, args: &RunArgs) -> Result<u8, Failure> {
     let environment = match cx.environments()?.locate()? {
-        Located::Environment(root) if python_of(&root).exists() => Some(root),
+        Located::Environment(root) if is_surely_allowed(cx, &root)? => {
+            cx.tell_environment(&root);
+            Some(root)
+        }
         Located::Environment(_) | Located::Absent => Some(cx.environment()?.root.clone()),
         Located::System => None,
     };
@@ -50,6 +55,34 @@ pub(crate) fn run(cx: &Context, args: &RunArgs) -> Result<u8, Failure> {
         with_environment(command, cx, environment.as_deref()),
         &shown,
     )
+}
+
+/// Is the environment there, with a Python that the project supports? Where that takes more than a look at two files, the
+/// answer is no, and the environment is looked at closely.
+fn is_surely_allowed(cx: &Context, root: &Path) -> Result<bool, Failure> {
+    if !python_of(root).exists() {
+        return Ok(false);
+    }
+    let manifest = cx.manifest()?;
+    let tool = manifest.get("tool").and_then(|tool| tool.get("poetry"));
+    let dependency = tool.and_then(|poetry| poetry.get("dependencies")?.get("python"));
+    let project = manifest.get("project");
+    let wanted = [
+        project.and_then(|project| project.get("requires-python")),
+        dependency,
+    ];
+    let wanted: Vec<&toml::Value> = wanted.into_iter().flatten().collect();
+    if wanted.is_empty() {
+        return Ok(true);
+    }
+    let Some(version) = installer::environment::noted_version(root) else {
+        return Ok(false);
+    };
+    let allows = |wanted: &toml::Value| {
+        let constraint = wanted.as_str().map(Constraint::parse);
+        constraint.is_some_and(|constraint| constraint.is_ok_and(|it| it.allows(&version)))
+    };
+    Ok(wanted.into_iter().all(allows))
 }
 
 /// A program of the environment, or else one that its `PATH` finds.

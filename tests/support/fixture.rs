@@ -210,7 +210,7 @@ impl Fixture {
 
 /// `mpoetry`, or the program named by `MPOETRY_TEST_PROGRAM`: with a Poetry that takes `MPOETRY_PYPI_URL` for PyPI, the
 /// same tests tell whether what they expect is what Poetry does.
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     let other = std::env::var_os("MPOETRY_TEST_PROGRAM");
     other.map_or_else(|| env!("CARGO_BIN_EXE_mpoetry").into(), PathBuf::from)
 }

@@ -15,10 +15,10 @@ mod wheel;
 
 pub(crate) use archive::{Member, zip_of};
 pub(crate) use container::Container;
-pub(crate) use fixture::{Fixture, Outcome};
+pub(crate) use fixture::{Fixture, Outcome, program};
 pub(crate) use git::Repository;
 pub(crate) use index::{Archive, Fault, File, MetadataFile, PYPI, Published, normalise};
 pub(crate) use mirror::publish_stand_ins;
-pub(crate) use python::python;
+pub(crate) use python::{OtherPython, python, version};
 pub(crate) use sdist::{Sdist, gzipped_tar};
 pub(crate) use wheel::Wheel;

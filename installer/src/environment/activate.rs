@@ -2,68 +2,37 @@
 
 use std::path::Path;
 
-use crate::wheel::shell_quoted;
+use super::shell::{Shell, python_quoted};
 
-/// Names and texts of all of them.
-pub(super) fn scripts(root: &Path, prompt: &str) -> Vec<(&'static str, String)> {
-    let root = root.to_string_lossy();
-    let fill = |template: &str, quote: fn(&str) -> String| {
+const SHELLS: [(Shell, &str); 6] = [
+    (Shell::Posix, include_str!("activate/activate.sh")),
+    (Shell::Fish, include_str!("activate/activate.fish")),
+    (Shell::Csh, include_str!("activate/activate.csh")),
+    (Shell::Nu, include_str!("activate/activate.nu")),
+    (Shell::PowerShell, include_str!("activate/activate.ps1")),
+    (Shell::Xonsh, include_str!("activate/activate.xsh")),
+];
+
+/// Names and texts of all of them, for the environment at `root` with modules in `packages`.
+pub(super) fn scripts(root: &Path, packages: &Path, prompt: &str) -> Vec<(&'static str, String)> {
+    let packages = packages.strip_prefix(root).unwrap_or(packages);
+    let (root, packages) = (root.to_string_lossy(), packages.to_string_lossy());
+    let fill = |template: &str, quote: &dyn Fn(&str) -> String| {
         template
             .replace("@BIN@", &quote(super::SCRIPTS))
+            .replace("@PACKAGES@", &quote(&packages))
             .replace("@PROMPT@", &quote(prompt))
             .replace("@ROOT@", &quote(&root))
     };
-    vec![
-        (
-            "activate",
-            fill(include_str!("activate/activate.sh"), shell_quoted),
-        ),
-        (
-            "activate.fish",
-            fill(include_str!("activate/activate.fish"), fish_quoted),
-        ),
-        (
-            "activate.csh",
-            fill(include_str!("activate/activate.csh"), csh_quoted),
-        ),
-        (
-            "deactivate.csh",
-            include_str!("activate/deactivate.csh").to_owned(),
-        ),
-        (
-            "activate.nu",
-            fill(include_str!("activate/activate.nu"), nu_quoted),
-        ),
-        (
-            "activate.ps1",
-            fill(include_str!("activate/activate.ps1"), powershell_quoted),
-        ),
-        (
-            "activate_this.py",
-            fill(include_str!("activate/activate_this.py"), python_quoted),
-        ),
-    ]
-}
-
-fn fish_quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
-}
-
-/// csh expands `!` even between quotes.
-fn csh_quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\"'\"'").replace('!', "\\!"))
-}
-
-fn nu_quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-}
-
-fn powershell_quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
-fn python_quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+    let mut scripts: Vec<_> = SHELLS
+        .iter()
+        .map(|(shell, template)| (shell.script(), fill(template, &|text| shell.quoted(text))))
+        .collect();
+    let python = include_str!("activate/activate_this.py");
+    scripts.push(("activate_this.py", fill(python, &python_quoted)));
+    let csh = include_str!("activate/deactivate.csh");
+    scripts.push(("deactivate.csh", csh.to_owned()));
+    scripts
 }
 
 #[cfg(test)]
@@ -88,7 +57,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("it's $HOME");
         std::fs::create_dir(&root).unwrap();
-        let (_, text) = scripts(&root, "a 'prompt' $x")
+        let (_, text) = scripts(&root, &root.join("lib"), "a 'prompt' $x")
             .into_iter()
             .find(|(name, _)| *name == "activate")
             .unwrap();
@@ -106,10 +75,9 @@ mod tests {
         let root = root.display();
         for shell in ["bash", "sh"] {
             let output = run(shell, &commands).expect("a POSIX shell is there");
-            let ps1 = if shell == "bash" {
-                "(a 'prompt' \\$x) > "
-            } else {
-                "(a 'prompt' $x) > "
+            let ps1 = match shell {
+                "bash" => "(a 'prompt' \\$x) > ",
+                _ => "> ",
             };
             assert_eq!(
                 output,
@@ -121,13 +89,40 @@ mod tests {
         }
     }
 
+    /// The prompt is a setting of the project, and must not become a command.
+    #[test]
+    fn a_prompt_is_never_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let prompt = r"a\b\\c $(echo run) `echo run` $HOME %n";
+        let scripts = scripts(folder.path(), folder.path(), prompt);
+        let script = folder.path().join("activate");
+        let (_, text) = scripts
+            .into_iter()
+            .find(|(name, _)| *name == "activate")
+            .unwrap();
+        std::fs::write(&script, text).unwrap();
+        let script = script.display();
+        let id = "test $(id -u) = 0 && dollar='#' || dollar='$'; ";
+        let bash =
+            format!("{id} PS1='> '; . '{script}'; printf '%s' \"${{PS1@P}}\"; echo \"|$dollar\"");
+        let shown = run("bash", &bash).expect("bash is there");
+        let (shown, dollar) = shown.trim_end().rsplit_once('|').unwrap();
+        // bash itself shows root another sign.
+        assert_eq!(shown, format!("({}) > ", prompt.replace('$', dollar)));
+        for option in ["", "setopt promptsubst; "] {
+            let zsh = format!("{option} PS1='> '; . '{script}'; print -rnP -- \"$PS1\"");
+            if let Some(shown) = run("zsh", &zsh) {
+                assert_eq!(shown, format!("({prompt}) > "), "{option}");
+            }
+        }
+    }
+
     #[test]
     fn no_placeholder_is_left() {
-        for (name, text) in scripts(Path::new("/venv"), "prompt") {
-            assert!(
-                !text.contains("@ROOT@") && !text.contains("@BIN@") && !text.contains("@PROMPT@"),
-                "{name}"
-            );
+        for (name, text) in scripts(Path::new("/venv"), Path::new("/venv/lib"), "prompt") {
+            for placeholder in ["@ROOT@", "@BIN@", "@PACKAGES@", "@PROMPT@"] {
+                assert!(!text.contains(placeholder), "{name}: {placeholder}");
+            }
         }
     }
 }

@@ -1,16 +1,18 @@
 //! Making a virtual environment without starting Python.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use resolver::cache::Cache;
 
-use super::{CreateOptions, Environment, EnvironmentError, SCRIPTS, activate, seed};
+use super::lock::EnvironmentLock;
+use super::{
+    CreateOptions, Environment, EnvironmentError, PYTHON, SCRIPTS, activate, remove, seed,
+};
 use crate::python::{Facts, Interpreter};
 
-/// Makes an environment at `root`. What is there is removed. `bin/python` comes last: an environment without it
-/// counts as broken and is made again.
+/// Makes an environment at `root` in place of what is there, while no other process does.
 pub(super) fn create(
     root: &Path,
     python: &Interpreter,
@@ -18,8 +20,58 @@ pub(super) fn create(
     cache: &Cache,
 ) -> Result<Environment, EnvironmentError> {
     let root = std::path::absolute(root)?;
+    remove_link(&root)?;
+    let lock = EnvironmentLock::take(&root, || {})?;
+    remove::empty(&root)?;
+    let environment = fill(root, python, options, cache)?;
+    lock.release();
+    Ok(environment)
+}
+
+/// Opens the environment at `root`, or makes one if there is no whole one; `making` is called before. Another process
+/// that makes it right now is waited for.
+pub(super) fn open_or_create(
+    root: &Path,
+    python: &Interpreter,
+    options: &CreateOptions,
+    cache: &Cache,
+    making: impl FnOnce(),
+) -> Result<Environment, EnvironmentError> {
+    let root = std::path::absolute(root)?;
+    let whole = || Environment::open(&root, cache).ok().flatten();
+    if let Some(environment) = whole() {
+        return Ok(environment);
+    }
+    remove_link(&root)?;
+    let lock = EnvironmentLock::take(&root, || {})?;
+    let environment = match whole() {
+        Some(environment) => environment,
+        None => {
+            making();
+            remove::empty(&root)?;
+            fill(root, python, options, cache)?
+        }
+    };
+    lock.release();
+    Ok(environment)
+}
+
+/// What a link leads to may be more than an environment.
+fn remove_link(root: &Path) -> io::Result<()> {
+    if root.is_symlink() {
+        fs::remove_file(root)?;
+    }
+    Ok(())
+}
+
+/// Fills an empty folder. `bin/python` comes last: an environment without it counts as broken and is made again.
+fn fill(
+    root: PathBuf,
+    python: &Interpreter,
+    options: &CreateOptions,
+    cache: &Cache,
+) -> Result<Environment, EnvironmentError> {
     let base = Facts::of(&python.base_executable, cache)?;
-    empty(&root)?;
     let environment = Environment {
         interpreter: Interpreter {
             executable: root.join(SCRIPTS).join(PYTHON),
@@ -40,7 +92,9 @@ pub(super) fn create(
         "# Made by mpoetry: environments belong to no repository.\n*\n",
     )?;
     fs::write(root.join("CACHEDIR.TAG"), CACHE_TAG)?;
-    for (name, text) in activate::scripts(root, &prompt(root, options)) {
+    for (name, text) in
+        activate::scripts(root, &environment.site_packages(), &prompt(root, options))
+    {
         fs::write(environment.scripts().join(name), text)?;
     }
     fs::write(root.join("pyvenv.cfg"), configuration(root, &base, options))?;
@@ -51,35 +105,10 @@ pub(super) fn create(
     Ok(environment)
 }
 
-const PYTHON: &str = if cfg!(windows) {
-    "python.exe"
-} else {
-    "python"
-};
-
 /// Backup programs leave out folders with this file; see <https://bford.info/cachedir/>.
 const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # This folder is a Python environment, which can be made again.\n\
     # About these tags: https://bford.info/cachedir/\n";
-
-/// Removes what is in the folder but not the folder itself, which may be a mount point.
-fn empty(root: &Path) -> io::Result<()> {
-    fs::create_dir_all(root)?;
-    // Configuration and programs first, so that a half-removed environment can't pass for a whole one.
-    let mut entries: Vec<_> = fs::read_dir(root)?.collect::<io::Result<_>>()?;
-    entries.sort_by_key(|entry| {
-        let name = entry.file_name();
-        name != "pyvenv.cfg" && name != SCRIPTS
-    });
-    for entry in entries {
-        if entry.file_type()?.is_dir() {
-            fs::remove_dir_all(entry.path())?;
-        } else {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
-}
 
 fn prompt(root: &Path, options: &CreateOptions) -> String {
     if options.prompt.is_empty() {
@@ -145,13 +174,31 @@ fn place_interpreter(
         for alias in aliases {
             fs::copy(&base.base_executable, scripts.join(alias))?;
         }
-        fs::copy(&base.base_executable, &python)?;
-        return Ok(());
+        copy_library(&environment.root, base)?;
+        // A copy that is cut off is no interpreter.
+        let part = scripts.join(format!("{PYTHON}.part"));
+        fs::copy(&base.base_executable, &part)?;
+        return fs::rename(part, &python);
     }
     for alias in aliases {
         symlink(Path::new(PYTHON), &scripts.join(alias))?;
     }
     symlink(&base.base_executable, &python)
+}
+
+/// A copied interpreter may look for its shared library beside itself, as those of python-build-standalone do.
+fn copy_library(root: &Path, base: &Facts) -> io::Result<()> {
+    let prefix = format!("libpython{}", base.markers().python_version);
+    let entries = fs::read_dir(base.base_prefix.join("lib"));
+    for entry in entries.into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let text = name.to_string_lossy();
+        let is_shared = text.contains(".so") || text.ends_with(".dylib");
+        if text.starts_with(&prefix) && is_shared && entry.file_type()?.is_file() {
+            fs::copy(entry.path(), root.join("lib").join(name))?;
+        }
+    }
+    Ok(())
 }
 
 /// The other names of the interpreter.

@@ -34,6 +34,20 @@ pub fn central(virtualenvs: &Path, base_name: &str, minor: &str) -> PathBuf {
     virtualenvs.join(format!("{base_name}-py{minor}"))
 }
 
+/// A project's central environments, by name.
+#[must_use]
+pub fn all_central(virtualenvs: &Path, base_name: &str) -> Vec<PathBuf> {
+    let prefix = format!("{base_name}-py");
+    let entries = std::fs::read_dir(virtualenvs).into_iter().flatten();
+    let mut found: Vec<PathBuf> = entries
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix))
+        .map(|entry| entry.path())
+        .collect();
+    found.sort();
+    found
+}
+
 /// The folder of an environment inside its project.
 #[must_use]
 pub fn in_project(project: &Path) -> PathBuf {

@@ -1,12 +1,15 @@
 //! Virtual environments: layout, creation, what is installed.
 
 mod activate;
+pub mod choices;
 mod configuration;
 mod create;
 mod installed;
 pub mod location;
 mod lock;
+mod remove;
 mod seed;
+mod shell;
 #[cfg(test)]
 mod tests;
 
@@ -20,9 +23,16 @@ use crate::python::{Interpreter, PythonError};
 
 pub(crate) use configuration::Configuration;
 pub use lock::EnvironmentLock;
+pub use shell::Shell;
 
 /// The folder of an environment's programs.
 const SCRIPTS: &str = if cfg!(windows) { "Scripts" } else { "bin" };
+/// Its interpreter in there.
+const PYTHON: &str = if cfg!(windows) {
+    "python.exe"
+} else {
+    "python"
+};
 
 /// A virtual environment and its interpreter.
 #[derive(Clone, Debug)]
@@ -57,7 +67,7 @@ pub struct CreateOptions {
     pub prompt: String,
     /// See the base installation's packages too.
     pub system_site_packages: bool,
-    /// Leave pip out. Environments made here never have a pip; see [`Environment::create`].
+    /// Leave pip out.
     pub no_pip: bool,
     /// Copy the interpreter instead of linking it.
     pub always_copy: bool,
@@ -73,9 +83,25 @@ pub enum EnvironmentError {
     /// The pip that it should start with.
     #[error("pip can't be put into the environment")]
     Pip(#[from] crate::wheel::WheelError),
+    /// The file of choices.
+    #[error(transparent)]
+    Choices(#[from] choices::ChoicesError),
     /// The file system.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+}
+
+/// The version of an environment's Python as its `pyvenv.cfg` has it. Nobody is asked: after a base installation went to
+/// another patch, the file still has the old one.
+#[must_use]
+pub fn noted_version(root: &Path) -> Option<Version> {
+    let configuration = Configuration::read(root)?;
+    let text = configuration
+        .get("version_info")
+        .or_else(|| configuration.get("version"))?;
+    // `3.12.1.final.0`
+    let numbers: Vec<&str> = text.split('.').take(3).collect();
+    numbers.join(".").parse().ok()
 }
 
 impl Environment {
@@ -85,11 +111,7 @@ impl Environment {
     /// When its interpreter can't be asked.
     pub fn open(root: &Path, cache: &Cache) -> Result<Option<Self>, EnvironmentError> {
         let root = std::path::absolute(root)?;
-        let python = root.join(SCRIPTS).join(if cfg!(windows) {
-            "python.exe"
-        } else {
-            "python"
-        });
+        let python = root.join(SCRIPTS).join(PYTHON);
         if !python.is_file() {
             return Ok(None);
         }
@@ -112,14 +134,34 @@ impl Environment {
         create::create(root, python, options, cache)
     }
 
+    /// Opens the environment at `root` if it is whole, else creates one in place of what is there, and calls `making`
+    /// before. Of several processes that do so at once, one creates and the others wait and open.
+    ///
+    /// # Errors
+    /// As [`Environment::create`].
+    pub fn open_or_create(
+        root: &Path,
+        python: &Interpreter,
+        options: &CreateOptions,
+        cache: &Cache,
+        making: impl FnOnce(),
+    ) -> Result<Self, EnvironmentError> {
+        create::open_or_create(root, python, options, cache, making)
+    }
+
+    /// Removes the environment at `root`, whole or broken. Of a link only the link goes, and a mount point stays as an
+    /// empty folder.
+    ///
+    /// # Errors
+    /// When a file can't be removed.
+    pub fn remove(root: &Path) -> Result<(), EnvironmentError> {
+        Ok(remove::remove(root)?)
+    }
+
     /// `bin/python`.
     #[must_use]
     pub fn python(&self) -> PathBuf {
-        self.scripts().join(if cfg!(windows) {
-            "python.exe"
-        } else {
-            "python"
-        })
+        self.scripts().join(PYTHON)
     }
 
     /// `bin`.

@@ -135,8 +135,11 @@ impl Facts {
             reason,
         };
         if !output.status.success() {
-            let words = String::from_utf8_lossy(&output.stderr);
-            return Err(unusable(format!("{}: {}", output.status, words.trim())));
+            let status = output.status;
+            return Err(unusable(match last_words(&output.stderr) {
+                words if words.is_empty() => status.to_string(),
+                words => format!("{status}: {words}"),
+            }));
         }
         let text = String::from_utf8_lossy(&output.stdout);
         let answer = text.lines().rev().find_map(|line| line.strip_prefix(MARK));
@@ -226,6 +229,14 @@ impl Facts {
             libc,
         }
     }
+}
+
+/// The end of what a program complained about: of a Python, the exception; others may repeat the whole question.
+fn last_words(stderr: &[u8]) -> String {
+    const LONGEST: usize = 200;
+    let text = String::from_utf8_lossy(stderr);
+    let line = text.trim_end().lines().last().unwrap_or_default().trim();
+    line.chars().take(LONGEST).collect()
 }
 
 /// Major and minor number of a version text.

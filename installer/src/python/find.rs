@@ -1,12 +1,13 @@
 //! Finding Pythons, in Poetry's order.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use resolver::cache::Cache;
 use resolver::constraint::Constraint;
 use resolver::version::Version;
 
+use super::wanted::Wanted;
 use super::{Interpreter, PythonError};
 
 /// Where Pythons are looked for.
@@ -16,8 +17,11 @@ pub struct Places {
     pub path: OsString,
     /// pyenv's root, whose `versions` are looked at.
     pub pyenv: Option<PathBuf>,
-    /// Folders with one installation in each folder, besides pyenv's: those of Poetry itself, of uv, of rye, of asdf.
+    /// Folders with one installation in each folder, besides pyenv's: those of Poetry itself, of asdf, of python.org's
+    /// installer.
     pub installations: Vec<PathBuf>,
+    /// Poetry: the same, but only the name `python3` counts: those of uv and of rye.
+    pub plain_installations: Vec<PathBuf>,
     /// Pythons in here don't count: the environment that is active.
     pub excluded: Option<PathBuf>,
 }
@@ -50,23 +54,31 @@ pub enum ChoiceError {
 
 impl Places {
     /// Poetry: the first `python` on PATH, whatever its version; a shim is asked which Python it stands for. If there
-    /// is none that runs, `python3`, then any.
+    /// is none that runs, the newest `python` of any place. A Poetry would then take the Python that runs it; this
+    /// program takes `python3` from PATH, then any.
     ///
     /// # Errors
     /// When there is none.
     pub fn preferred(&self, cache: &Cache) -> Result<Interpreter, PythonError> {
-        for name in ["python", "python3"] {
-            let working = self
-                .on_path(name)
-                .find_map(|executable| Interpreter::query(&executable, cache).ok());
-            if let Some(interpreter) = working {
-                return Ok(interpreter);
-            }
-        }
-        self.all(cache)
-            .into_iter()
-            .next()
+        self.working("python", cache)
+            .or_else(|| self.newest_called("python", cache))
+            .or_else(|| self.working("python3", cache))
+            .or_else(|| self.all(cache).into_iter().next())
             .ok_or(PythonError::NoneFound)
+    }
+
+    /// The first on PATH with this name that runs.
+    fn working(&self, name: &str, cache: &Cache) -> Option<Interpreter> {
+        self.on_path(name)
+            .find_map(|executable| Interpreter::query(&executable, cache).ok())
+    }
+
+    /// Of the executables with this name, wherever they are, the one with the highest version.
+    fn newest_called(&self, name: &str, cache: &Cache) -> Option<Interpreter> {
+        let file_name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+        let is_called = |path: &PathBuf| path.file_name() == Some(file_name.as_ref());
+        let called = self.executables().into_iter().filter(is_called);
+        self.newest_first(called, cache).into_iter().next()
     }
 
     /// The preferred Python if `requirement` allows it, else the newest that it allows.
@@ -81,7 +93,8 @@ impl Places {
                 passed_over: None,
             });
         }
-        let fits = |found: &Interpreter| requirement.allows(&found.version);
+        // Poetry: pre-releases are taken, but count as older than what they lead to.
+        let fits = |found: &Interpreter| requirement.allows(&found.full_version());
         match self.all(cache).into_iter().find(fits) {
             Some(interpreter) => Ok(Choice {
                 interpreter,
@@ -93,61 +106,42 @@ impl Places {
         }
     }
 
-    /// The Python with this name on PATH, or at this path.
+    /// The Python that a user names: a path, a command, or a version such as `3.12`, of which the newest is taken.
+    ///
+    /// Poetry: a command is looked for on PATH first, then wherever else Pythons are. Unlike there, one on PATH that does
+    /// not run (pyenv's shim of a version that is not switched on) hides no other.
     ///
     /// # Errors
-    /// When there is none, or it can't be run.
-    pub fn named(&self, name: &OsStr, cache: &Cache) -> Result<Interpreter, PythonError> {
-        if Path::new(name).components().count() > 1 {
-            return Interpreter::query(Path::new(name), cache);
+    /// When there is none, or the one with this name can't be run.
+    pub fn named(&self, name: &str, cache: &Cache) -> Result<Interpreter, PythonError> {
+        let path = Path::new(name);
+        if path.components().count() > 1 {
+            return match is_executable(path) {
+                true => Interpreter::query(path, cache),
+                false => Err(PythonError::NoneFound),
+            };
         }
-        let executable = self
-            .on_path(&name.to_string_lossy())
-            .next()
-            .ok_or(PythonError::NoneFound)?;
-        Interpreter::query(&executable, cache)
+        let on_path = self.on_path(name).next();
+        let on_path = on_path.map(|executable| Interpreter::query(&executable, cache));
+        if let Some(Ok(interpreter)) = on_path {
+            return Ok(interpreter);
+        }
+        let elsewhere = match Wanted::parse(name) {
+            Some(wanted) => self.all(cache).into_iter().find(|found| wanted.fits(found)),
+            None => self.newest_called(name, cache),
+        };
+        elsewhere.ok_or(match on_path {
+            Some(Err(error)) => error,
+            _ => PythonError::NoneFound,
+        })
     }
 
     /// All Pythons, newest first; of several names for one version the longest first, which is the most telling.
     /// What does not run is left out.
     #[must_use]
     pub fn all(&self, cache: &Cache) -> Vec<Interpreter> {
-        let mut found: Vec<Interpreter> = self
-            .candidates()
-            .iter()
-            .filter_map(|executable| Interpreter::query(executable, cache).ok())
-            .filter(|interpreter| !self.is_excluded(&interpreter.executable))
-            .collect();
-        found.sort_by(|a, b| {
-            let length = |python: &Interpreter| python.executable.as_os_str().len();
-            b.version
-                .cmp(&a.version)
-                .then_with(|| length(b).cmp(&length(a)))
-                .then_with(|| a.executable.cmp(&b.executable))
-        });
-        found.dedup_by(|a, b| a.executable == b.executable);
-        found
-    }
-
-    /// Executables that are named like a Python, one name for each file.
-    fn candidates(&self) -> Vec<PathBuf> {
-        let shims = self.pyenv.as_ref().map(|root| root.join("shims"));
-        let mut folders: Vec<PathBuf> = std::env::split_paths(&self.path)
-            // They stand for installations that are looked at themselves.
-            .filter(|folder| !folder.as_os_str().is_empty() && Some(folder) != shims.as_ref())
-            .collect();
-        let versions = self.pyenv.as_ref().map(|root| root.join("versions"));
-        for installations in versions.iter().chain(&self.installations) {
-            folders.extend(children(installations).map(|installation| installation.join("bin")));
-        }
         let mut by_file: rustc_hash::FxHashMap<PathBuf, PathBuf> = rustc_hash::FxHashMap::default();
-        for executable in folders.iter().flat_map(|folder| children(folder)) {
-            if !is_named_like_python(&executable)
-                || self.is_excluded(&executable)
-                || !is_executable(&executable)
-            {
-                continue;
-            }
+        for executable in self.executables() {
             let Ok(file) = std::fs::canonicalize(&executable) else {
                 continue;
             };
@@ -156,9 +150,49 @@ impl Places {
                 *best = executable;
             }
         }
-        let mut candidates: Vec<PathBuf> = by_file.into_values().collect();
-        candidates.sort();
-        candidates
+        self.newest_first(by_file.into_values(), cache)
+    }
+
+    fn newest_first(
+        &self,
+        executables: impl Iterator<Item = PathBuf>,
+        cache: &Cache,
+    ) -> Vec<Interpreter> {
+        let mut found: Vec<Interpreter> = executables
+            .filter_map(|executable| Interpreter::query(&executable, cache).ok())
+            .filter(|interpreter| !self.is_excluded(&interpreter.executable))
+            .collect();
+        found.sort_by(|a, b| {
+            let length = |python: &Interpreter| python.executable.as_os_str().len();
+            b.full_version()
+                .cmp(&a.full_version())
+                .then_with(|| length(b).cmp(&length(a)))
+                .then_with(|| a.executable.cmp(&b.executable))
+        });
+        found.dedup_by(|a, b| a.executable == b.executable);
+        found
+    }
+
+    /// Executables that are named like a Python, under all their names.
+    fn executables(&self) -> Vec<PathBuf> {
+        let shims = self.pyenv.as_ref().map(|root| root.join("shims"));
+        let mut folders: Vec<PathBuf> = std::env::split_paths(&self.path)
+            // They stand for installations that are looked at themselves.
+            .filter(|folder| !folder.as_os_str().is_empty() && Some(folder) != shims.as_ref())
+            .collect();
+        let versions = self.pyenv.as_ref().map(|root| root.join("versions"));
+        let installations = versions.iter().chain(&self.installations);
+        folders.extend(installations.flat_map(|folder| programs(folder)));
+        let plain = self
+            .plain_installations
+            .iter()
+            .flat_map(|folder| programs(folder));
+        let plain = plain.map(|folder| folder.join("python3"));
+        let is_python = |path: &PathBuf| {
+            is_named_like_python(path) && !self.is_excluded(path) && is_executable(path)
+        };
+        let found = folders.iter().flat_map(|folder| children(folder));
+        found.chain(plain).filter(is_python).collect()
     }
 
     fn on_path(&self, name: &str) -> impl Iterator<Item = PathBuf> {
@@ -174,6 +208,11 @@ impl Places {
             .as_ref()
             .is_some_and(|folder| executable.starts_with(folder))
     }
+}
+
+/// The folders of programs of the installations in a folder; python-build-standalone packs some a level deeper.
+fn programs(installations: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    children(installations).flat_map(|it| [it.join("bin"), it.join("install/bin")])
 }
 
 fn children(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {

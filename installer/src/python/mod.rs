@@ -6,6 +6,9 @@
 
 mod facts;
 pub mod find;
+#[cfg(test)]
+pub(crate) mod tests;
+mod wanted;
 
 use std::path::{Path, PathBuf};
 
@@ -72,6 +75,20 @@ impl Interpreter {
         Facts::of(executable, cache)?.interpreter()
     }
 
+    /// The version with the mark of a pre-release, e.g. `3.14.0rc1`.
+    #[must_use]
+    pub fn full_version(&self) -> Version {
+        let text = &self.markers.python_full_version;
+        text.parse().unwrap_or_else(|_| self.version.clone())
+    }
+
+    /// Is it built without the global lock (`3.13t`)?
+    #[must_use]
+    pub fn is_free_threaded(&self) -> bool {
+        let best = self.tags.ordered().first();
+        best.is_some_and(|tag| tag.python != tag.abi && tag.abi.ends_with('t'))
+    }
+
     /// The name of the folder in `lib` that holds its modules: `python3.11`, `python3.13t`, `pypy3.10`.
     #[must_use]
     pub fn library(&self) -> String {
@@ -79,12 +96,7 @@ impl Interpreter {
         if self.markers.implementation_name == "pypy" {
             return format!("pypy{minor}");
         }
-        let best = self.tags.ordered().first();
-        let threaded = if best.is_some_and(|tag| tag.abi.ends_with('t')) {
-            "t"
-        } else {
-            ""
-        };
+        let threaded = if self.is_free_threaded() { "t" } else { "" };
         format!("python{minor}{threaded}")
     }
 }

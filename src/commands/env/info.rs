@@ -21,6 +21,9 @@ pub(crate) struct InfoArgs {
     executable: bool,
 }
 
+/// Poetry: of a broken environment it names `python` as the executable, whichever that may be. Here it is the one that is
+/// missing.
+///
 /// # Errors
 /// With `--path` or `--executable`, when there is no environment; when no Python is found.
 pub(crate) fn run(cx: &Context, args: &InfoArgs) -> Result<(), Failure> {

@@ -12,10 +12,7 @@ os.environ["VIRTUAL_ENV"] = root
 os.environ["VIRTUAL_ENV_PROMPT"] = @PROMPT@
 
 known = len(sys.path)
-if os.name == "nt":
-    packages = os.path.join(root, "Lib", "site-packages")
-else:
-    packages = os.path.join(root, "lib", "python{}.{}".format(*sys.version_info), "site-packages")
+packages = os.path.join(root, @PACKAGES@)
 site.addsitedir(packages)
 sys.path[:] = sys.path[known:] + sys.path[:known]
 sys.prefix = root

@@ -1,19 +1,19 @@
 # The alias `deactivate` of activate.csh sources this file.
 
-if ($?_mpoetry_old_path) then
-    setenv PATH "$_mpoetry_old_path:q"
-    unset _mpoetry_old_path
+if ($?_OLD_VIRTUAL_PATH) then
+    setenv PATH "$_OLD_VIRTUAL_PATH:q"
+    unset _OLD_VIRTUAL_PATH
 endif
-if ($?_mpoetry_old_pythonhome) then
-    setenv PYTHONHOME "$_mpoetry_old_pythonhome:q"
-    unset _mpoetry_old_pythonhome
+if ($?_OLD_VIRTUAL_PYTHONHOME) then
+    setenv PYTHONHOME "$_OLD_VIRTUAL_PYTHONHOME:q"
+    unset _OLD_VIRTUAL_PYTHONHOME
 endif
-if ($?_mpoetry_old_prompt) then
-    set prompt = "$_mpoetry_old_prompt:q"
-    unset _mpoetry_old_prompt
+if ($?_OLD_VIRTUAL_PROMPT) then
+    set prompt = "$_OLD_VIRTUAL_PROMPT:q"
+    unset _OLD_VIRTUAL_PROMPT
 endif
 unsetenv VIRTUAL_ENV
 unsetenv VIRTUAL_ENV_PROMPT
-unset _mpoetry_deactivate
+unset _VIRTUAL_DEACTIVATE
 unalias deactivate
 rehash

@@ -1,6 +1,6 @@
 //! `mpoetry env info`.
 
-use super::locked_service;
+use crate::cli::locked_service;
 use crate::support::{Fixture, python};
 
 #[test]
