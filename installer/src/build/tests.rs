@@ -179,6 +179,47 @@ fn an_empty_folder_is_no_project() {
 }
 
 #[test]
+fn a_build_system_of_another_shape_is_refused() {
+    let world = World::new();
+    for (text, reason) in [
+        ("build-system = 1", "it must be a table"),
+        (
+            "[build-system]\nbuild-backend = 'own'",
+            "`requires` is missing",
+        ),
+        (
+            "[build-system]\nrequires = 'a'",
+            "`requires` must be an array of strings",
+        ),
+        (
+            "[build-system]\nrequires = [1]",
+            "`requires` must be an array of strings",
+        ),
+        (
+            "[build-system]\nrequires = []\nbuild-backend = []",
+            "`build-backend` must be a string",
+        ),
+        (
+            "[build-system]\nrequires = []\nbackend-path = '.'",
+            "`backend-path` must be an array of strings",
+        ),
+        (
+            "[build-system]\nrequires = []\nbuild_backend = 'own'",
+            "`build_backend` is unknown",
+        ),
+    ] {
+        world.write("pyproject.toml", text);
+        let error = world.wheel(Kind::Wheel).unwrap_err().to_string();
+        let file = world.source().join("pyproject.toml");
+        let expected = format!(
+            "[build-system] in `{}` is not valid: {reason}",
+            file.display()
+        );
+        assert_eq!(error, expected);
+    }
+}
+
+#[test]
 fn a_build_environment_is_made_once() {
     let world = World::new();
     world.wheel(Kind::Wheel).unwrap();
