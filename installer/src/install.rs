@@ -89,6 +89,7 @@ impl Installer<'_> {
                 index: self.index,
                 sources: self.sources,
                 tags: &self.environment.interpreter.tags,
+                python: &self.environment.interpreter.version,
                 folder: &self.folder,
             },
             store: Store::new(self.index.cache()),

@@ -10,6 +10,7 @@ mod lock;
 mod lock_vectors;
 mod monorepo;
 mod old_locks;
+mod refusals;
 mod run;
 mod unchanged;
 mod update;

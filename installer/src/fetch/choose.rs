@@ -3,10 +3,12 @@
 use std::cmp::Reverse;
 use std::str::FromStr;
 
+use resolver::constraint::Constraint;
 use resolver::dist::{Hash, HashedFile, WheelName};
 use resolver::index::{FileKind, IndexFile, Page};
 use resolver::lock::LockedPackage;
 use resolver::tag::Tags;
+use resolver::version::Version;
 
 use crate::install::InstallError;
 
@@ -91,11 +93,13 @@ fn is_source_or_wheel(file: &str) -> bool {
 }
 
 /// The file on an index's page that Poetry would take: of those whose hash is in the lock, the best that is not
-/// yanked, or the best that is.
+/// yanked, or the best that is. What the page says is for other Pythons is left out, whichever index it is from.
+/// (Poetry looks at that only while it locks, and only on PyPI.)
 pub(super) fn on_page(
     package: &LockedPackage,
     page: &Page,
     tags: &Tags,
+    python: &Version,
 ) -> Result<IndexFile, InstallError> {
     let release: Vec<&IndexFile> = page
         .files
@@ -103,9 +107,15 @@ pub(super) fn on_page(
         .filter(|file| file.version == package.version)
         .collect();
     let mut unsupported = Vec::new();
+    let mut other_python = Vec::new();
     let mut candidates = Vec::new();
     for file in &release {
+        let requires_python = file.requires_python.as_deref();
         match Rank::of(&file.filename, tags) {
+            Some(_) if !is_for(requires_python, python) => {
+                let requires_python = requires_python.unwrap_or_default().to_owned();
+                other_python.push((file.filename.clone(), requires_python));
+            }
             Some(rank) => {
                 candidates.push((is_locked(package, file), file.yanked.is_none(), rank, *file));
             }
@@ -121,6 +131,8 @@ pub(super) fn on_page(
             name: package.name.to_string(),
             seen: release.len(),
             unsupported,
+            other_python,
+            python: python.clone(),
             source_name: package
                 .source
                 .as_ref()
@@ -147,6 +159,13 @@ pub(super) fn on_page(
             .map(|file| file.hash.to_string())
             .collect(),
     })
+}
+
+/// Is a file with this Requires-Python for this Python? That of a release candidate is the one of its release, and what
+/// can't be read forbids nothing.
+pub(super) fn is_for(requires_python: Option<&str>, python: &Version) -> bool {
+    let constraint = requires_python.and_then(|text| Constraint::parse_marker_version(text).ok());
+    constraint.is_none_or(|constraint| constraint.allows(&python.stable()))
 }
 
 /// Is one of the announced hashes in the lock? A file without announced hashes is judged when it is here; only one

@@ -17,6 +17,7 @@ use resolver::dist::{Hash, Source};
 use resolver::index::{Index, IndexError, IndexFile};
 use resolver::lock::{LockedPackage, SourceKind};
 use resolver::tag::Tags;
+use resolver::version::Version;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -55,6 +56,8 @@ struct Seen {
     url: String,
     yanked: Option<String>,
     size: Option<u64>,
+    #[serde(default)]
+    requires_python: Option<String>,
 }
 
 /// Brings the files of locked packages here.
@@ -62,6 +65,7 @@ pub(crate) struct Fetcher<'a> {
     pub(crate) index: &'a Index,
     pub(crate) sources: &'a [Source],
     pub(crate) tags: &'a Tags,
+    pub(crate) python: &'a Version,
     pub(crate) folder: &'a Path,
 }
 
@@ -91,6 +95,9 @@ impl Fetcher<'_> {
             return None;
         }
         let seen = self.seen(&sha256);
+        if !seen.as_ref().is_none_or(|seen| self.is_for_python(seen)) {
+            return None;
+        }
         Some(Fetched {
             checked: Hash::sha256(&sha256),
             yanked: seen.and_then(|seen| seen.yanked),
@@ -129,7 +136,8 @@ impl Fetcher<'_> {
         let seen = locked_files(package, self.tags)
             .into_iter()
             .next()
-            .and_then(|best| Some((self.seen(best.sha256()?)?, best)));
+            .and_then(|best| Some((self.seen(best.sha256()?)?, best)))
+            .filter(|(seen, _)| self.is_for_python(seen));
         if let Some((seen, best)) = seen {
             // The address may be out of date; then the page tells the new one.
             let fetched = self
@@ -156,7 +164,8 @@ impl Fetcher<'_> {
             .await
             .map_err(|error| failed(package, error))?;
         let none = Arc::default();
-        let file = choose::on_page(package, page.as_ref().unwrap_or(&none), self.tags)?;
+        let page = page.as_ref().unwrap_or(&none);
+        let file = choose::on_page(package, page, self.tags, self.python)?;
         let hashes = choose::known_hashes(package, &file.filename)?;
         let fetched = self
             .download(
@@ -284,11 +293,16 @@ impl Fetcher<'_> {
         rmp_serde::from_slice(&bytes).ok()
     }
 
+    fn is_for_python(&self, seen: &Seen) -> bool {
+        choose::is_for(seen.requires_python.as_deref(), self.python)
+    }
+
     fn note(&self, sha256: &str, file: &IndexFile) {
         let seen = Seen {
             url: file.url.clone(),
             yanked: file.yanked.clone(),
             size: file.size,
+            requires_python: file.requires_python.clone(),
         };
         let written = rmp_serde::to_vec(&seen)
             .map_err(std::io::Error::other)

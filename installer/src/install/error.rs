@@ -2,6 +2,11 @@
 
 use std::fmt::Write;
 
+use resolver::version::Version;
+
+use crate::fetch::SdistError;
+use crate::wheel::WheelError;
+
 /// Why an installation failed. `Display` is Poetry's first line; [`InstallError::advice`] has the rest.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -17,6 +22,10 @@ pub enum InstallError {
         seen: usize,
         /// Wheels for other systems.
         unsupported: Vec<String>,
+        /// Files for other Pythons, with what they require.
+        other_python: Vec<(String, String)>,
+        /// The Python that it is for.
+        python: Version,
         /// The source, if the lock names one.
         source_name: Option<String>,
     },
@@ -124,34 +133,78 @@ impl InstallError {
                 name,
                 seen,
                 unsupported,
+                other_python,
+                python,
                 source_name,
                 ..
-            } => Some(no_candidates(
-                name,
-                *seen,
-                unsupported,
-                source_name.as_deref(),
-                verbose,
-            )),
+            } => {
+                let skipped = Skipped {
+                    unsupported,
+                    other_python,
+                    python,
+                };
+                let source = source_name.as_deref();
+                Some(no_candidates(name, *seen, &skipped, source, verbose))
+            }
             Self::NoKnownHash { links, known, .. } => Some(no_known_hash(links, known, verbose)),
+            Self::HashMismatch { .. } | Self::NotLocked { .. } => Some(OTHER_FILE.to_owned()),
+            Self::WeakHash { .. } | Self::Unhashed { .. } => Some(REGENERATE.to_owned()),
+            Self::UnknownSource { package, name } => Some(format!(
+                "{package} is locked to this source. Add [[tool.poetry.source]] with the name \"{name}\" to \
+                 pyproject.toml, or take {package} from another source and lock again."
+            )),
+            Self::Failed { source, .. } if is_about_archive(source.as_ref()) => {
+                Some(BAD_ARCHIVE.to_owned())
+            }
             _ => None,
         }
+    }
+}
+
+const OTHER_FILE: &str = "It is not the file that was locked. If it was replaced on purpose, regenerate the lock file with \
+    the `poetry lock --regenerate` command. Otherwise it should not be trusted.";
+
+const REGENERATE: &str = "Regenerate the lock file with the `poetry lock --regenerate` command.";
+
+const BAD_ARCHIVE: &str = "Nothing of it was installed. The archive itself is at fault: tell its maintainers, or exclude \
+    this version in pyproject.toml and lock again.";
+
+/// Did it fail because of what is in the wheel or sdist?
+fn is_about_archive(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    match error.downcast_ref::<WheelError>() {
+        Some(error) => !matches!(error, WheelError::Io(_) | WheelError::StoreDamaged(_)),
+        None => error.is::<SdistError>(),
     }
 }
 
 /// Poetry: the end of a message that says more with `-v`.
 const MORE: &str = "\n\nYou can also run your poetry command with -v to see more information.";
 
+/// Files of a release that can't be used here.
+struct Skipped<'a> {
+    unsupported: &'a [String],
+    other_python: &'a [(String, String)],
+    python: &'a Version,
+}
+
 fn no_candidates(
     name: &str,
     seen: usize,
-    unsupported: &[String],
+    skipped: &Skipped<'_>,
     source: Option<&str>,
     verbose: bool,
 ) -> String {
     let mut text = format!(
         "This is likely not a Poetry issue.\n\n  - {seen} candidate(s) were identified for the package"
     );
+    let unsupported = skipped.unsupported;
+    for (file, requires_python) in skipped.other_python {
+        let _ = write!(
+            text,
+            "\n  - {file} was skipped as it requires Python {requires_python}, and this is {}",
+            skipped.python
+        );
+    }
     if !unsupported.is_empty() {
         let count = unsupported.len();
         let _ = write!(

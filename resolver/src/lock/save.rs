@@ -217,7 +217,10 @@ mod tests {
     fn the_mode_of_the_old_file_and_links_are_kept() {
         use std::os::unix::fs::{PermissionsExt, symlink};
         let folder = tempfile::tempdir().unwrap();
-        let (real, link) = (folder.path().join("real"), folder.path().join("poetry.lock"));
+        let (real, link) = (
+            folder.path().join("real"),
+            folder.path().join("poetry.lock"),
+        );
         std::fs::write(&real, "old").unwrap();
         std::fs::set_permissions(&real, PermissionsExt::from_mode(0o640)).unwrap();
         symlink(&real, &link).unwrap();
