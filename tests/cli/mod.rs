@@ -12,6 +12,7 @@ mod monorepo;
 mod old_locks;
 mod refusals;
 mod run;
+mod trees;
 mod unchanged;
 mod update;
 

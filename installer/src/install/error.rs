@@ -153,6 +153,7 @@ impl InstallError {
                 "{package} is locked to this source. Add [[tool.poetry.source]] with the name \"{name}\" to \
                  pyproject.toml, or take {package} from another source and lock again."
             )),
+            Self::Failed { source, .. } if is_unlisted(source.as_ref()) => Some(BY_HAND.to_owned()),
             Self::Failed { source, .. } if is_about_archive(source.as_ref()) => {
                 Some(BAD_ARCHIVE.to_owned())
             }
@@ -168,6 +169,14 @@ const REGENERATE: &str = "Regenerate the lock file with the `poetry lock --regen
 
 const BAD_ARCHIVE: &str = "Nothing of it was installed. The archive itself is at fault: tell its maintainers, or exclude \
     this version in pyproject.toml and lock again.";
+
+const BY_HAND: &str =
+    "Remove it and its files by hand, or remove the whole environment and install again.";
+
+/// Could something not be removed because nothing tells what belongs to it?
+fn is_unlisted(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    matches!(error.downcast_ref(), Some(WheelError::Unlisted(_)))
+}
 
 /// Did it fail because of what is in the wheel or sdist?
 fn is_about_archive(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {

@@ -216,7 +216,7 @@ impl Run<'_> {
         options: &Options,
     ) -> Result<(), WheelError> {
         if let Operation::Update { from, .. } = step.operation {
-            wheel::uninstall(&from.dist_info, &self.site)?;
+            wheel::make_room(&from.dist_info, &self.site)?;
         }
         let report = wheel::install(stored, &self.site, self.linker()?, options)?;
         for path in report.replaced {
