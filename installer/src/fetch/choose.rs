@@ -113,8 +113,11 @@ pub(super) fn on_page(
         let requires_python = file.requires_python.as_deref();
         match Rank::of(&file.filename, tags) {
             Some(_) if !is_for(requires_python, python) => {
-                let requires_python = requires_python.unwrap_or_default().to_owned();
-                other_python.push((file.filename.clone(), requires_python));
+                other_python.push(format!(
+                    "{} was skipped as it requires Python {}, and this is {python}",
+                    file.filename,
+                    requires_python.unwrap_or_default()
+                ));
             }
             Some(rank) => {
                 candidates.push((is_locked(package, file), file.yanked.is_none(), rank, *file));
@@ -128,11 +131,9 @@ pub(super) fn on_page(
         unsupported.dedup();
         return Err(InstallError::NoCandidates {
             package: title(package),
-            name: package.name.to_string(),
             seen: release.len(),
             unsupported,
             other_python,
-            python: python.clone(),
             source_name: package
                 .source
                 .as_ref()

@@ -2,8 +2,6 @@
 
 use std::fmt::Write;
 
-use resolver::version::Version;
-
 use crate::fetch::SdistError;
 use crate::wheel::WheelError;
 
@@ -14,18 +12,14 @@ pub enum InstallError {
     /// The index has no file of the release that can be used here.
     #[error("Unable to find installation candidates for {package}")]
     NoCandidates {
-        /// Name and version.
+        /// Normalised name, and version.
         package: String,
-        /// Normalised name.
-        name: String,
         /// How many files the release has.
         seen: usize,
         /// Wheels for other systems.
         unsupported: Vec<String>,
-        /// Files for other Pythons, with what they require.
-        other_python: Vec<(String, String)>,
-        /// The Python that it is for.
-        python: Version,
+        /// Files for other Pythons: a line about each.
+        other_python: Vec<String>,
         /// The source, if the lock names one.
         source_name: Option<String>,
     },
@@ -130,22 +124,18 @@ impl InstallError {
     pub fn advice(&self, verbose: bool) -> Option<String> {
         match self {
             Self::NoCandidates {
-                name,
+                package,
                 seen,
                 unsupported,
                 other_python,
-                python,
                 source_name,
-                ..
-            } => {
-                let skipped = Skipped {
-                    unsupported,
-                    other_python,
-                    python,
-                };
-                let source = source_name.as_deref();
-                Some(no_candidates(name, *seen, &skipped, source, verbose))
-            }
+            } => Some(no_candidates(
+                package.split(' ').next().unwrap_or(package),
+                *seen,
+                [unsupported, other_python],
+                source_name.as_deref(),
+                verbose,
+            )),
             Self::NoKnownHash { links, known, .. } => Some(no_known_hash(links, known, verbose)),
             Self::HashMismatch { .. } | Self::NotLocked { .. } => Some(OTHER_FILE.to_owned()),
             Self::WeakHash { .. } | Self::Unhashed { .. } => Some(REGENERATE.to_owned()),
@@ -189,30 +179,18 @@ fn is_about_archive(error: &(dyn std::error::Error + Send + Sync + 'static)) -> 
 /// Poetry: the end of a message that says more with `-v`.
 const MORE: &str = "\n\nYou can also run your poetry command with -v to see more information.";
 
-/// Files of a release that can't be used here.
-struct Skipped<'a> {
-    unsupported: &'a [String],
-    other_python: &'a [(String, String)],
-    python: &'a Version,
-}
-
 fn no_candidates(
     name: &str,
     seen: usize,
-    skipped: &Skipped<'_>,
+    [unsupported, other_python]: [&[String]; 2],
     source: Option<&str>,
     verbose: bool,
 ) -> String {
     let mut text = format!(
         "This is likely not a Poetry issue.\n\n  - {seen} candidate(s) were identified for the package"
     );
-    let unsupported = skipped.unsupported;
-    for (file, requires_python) in skipped.other_python {
-        let _ = write!(
-            text,
-            "\n  - {file} was skipped as it requires Python {requires_python}, and this is {}",
-            skipped.python
-        );
+    for line in other_python {
+        let _ = write!(text, "\n  - {line}");
     }
     if !unsupported.is_empty() {
         let count = unsupported.len();
