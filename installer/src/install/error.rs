@@ -138,6 +138,7 @@ impl InstallError {
             )),
             Self::NoKnownHash { links, known, .. } => Some(no_known_hash(links, known, verbose)),
             Self::HashMismatch { .. } | Self::NotLocked { .. } => Some(OTHER_FILE.to_owned()),
+            Self::OtherPackage { .. } => Some(OTHER_PACKAGE.to_owned()),
             Self::WeakHash { .. } | Self::Unhashed { .. } => Some(REGENERATE.to_owned()),
             Self::UnknownSource { package, name } => Some(format!(
                 "{package} is locked to this source. Add [[tool.poetry.source]] with the name \"{name}\" to \
@@ -154,6 +155,9 @@ impl InstallError {
 
 const OTHER_FILE: &str = "It is not the file that was locked. If it was replaced on purpose, regenerate the lock file with \
     the `poetry lock --regenerate` command. Otherwise it should not be trusted.";
+
+const OTHER_PACKAGE: &str = "Lock again if its sources have changed since. Otherwise tell its maintainers, or exclude this \
+    version in pyproject.toml.";
 
 const REGENERATE: &str = "Regenerate the lock file with the `poetry lock --regenerate` command.";
 
