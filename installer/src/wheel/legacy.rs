@@ -27,11 +27,13 @@ fn linked(egg_link: &Path) -> Option<PathBuf> {
     Some(PathBuf::from(text.lines().next()?.trim()))
 }
 
+/// The first `.egg-info` of a tree; there should be but one.
 fn egg_info(tree: &Path) -> Option<PathBuf> {
-    let mut entries = std::fs::read_dir(tree).ok()?.flatten();
-    let found = entries
-        .find(|entry| Path::new(&entry.file_name()).extension() == Some("egg-info".as_ref()));
-    Some(found?.path())
+    let entries = std::fs::read_dir(tree).ok()?.flatten();
+    let paths = entries.map(|entry| entry.path());
+    paths
+        .filter(|path| path.extension() == Some("egg-info".as_ref()))
+        .min()
 }
 
 /// The files of an `.egg-info` folder, as far as they are known.

@@ -1,4 +1,4 @@
-//! Removing a distribution by its RECORD.
+//! Removing a distribution by its RECORD, or by what it has in place of one ([`legacy`]).
 //!
 //! Poetry: with `installer.builtin-uninstall`, it removes files as it does here, without starting pip. Only files
 //! inside the environment are touched, byte code of removed modules goes with them, folders that get empty too, and
