@@ -133,6 +133,9 @@ fn wheels_that_break_a_rule() {
     }
 }
 
+/// Makes something wrong with a locked project.
+type Spoil<'a> = &'a dyn Fn(&Fixture);
+
 /// What the lock says of files must be enough to check them, and must be right.
 #[test]
 fn locks_that_do_not_fit_their_files() {
@@ -149,25 +152,29 @@ fn locks_that_do_not_fit_their_files() {
         )
     };
     let regenerate = "Regenerate the lock file with the `poetry lock --regenerate` command.";
-    let cases: [(&dyn Fn(&Fixture), &str, &str); 3] = [
+    let without_hashes = |fx: &Fixture| {
+        fx.edit("poetry.lock", &format!("[\n{}]", entry(fx)), "[]");
+    };
+    let with_a_weak_hash = |fx: &Fixture| {
+        let weak = "md5:5d41402abc4b2a76b9719d911017c592";
+        fx.edit("poetry.lock", &sha256(fx), weak);
+    };
+    let from_an_unknown_source = |fx: &Fixture| {
+        fx.edit("poetry.lock", "reference = \"own\"", "reference = \"gone\"");
+    };
+    let cases: [(Spoil<'_>, &str, &str); 3] = [
         (
-            &|fx| fx.edit("poetry.lock", &format!("[\n{}]", entry(fx)), "[]"),
+            &without_hashes,
             "the lock file has no hashes for thing (1.0), so that it cannot be verified",
             regenerate,
         ),
         (
-            &|fx| {
-                fx.edit(
-                    "poetry.lock",
-                    &sha256(fx),
-                    "md5:5d41402abc4b2a76b9719d911017c592",
-                )
-            },
+            &with_a_weak_hash,
             "Downloaded distributions for thing (1.0) did not match any known checksums in your lock file.",
             "2. Try regenerating your lock file using (poetry lock --no-cache --regenerate).",
         ),
         (
-            &|fx| fx.edit("poetry.lock", "reference = \"own\"", "reference = \"gone\""),
+            &from_an_unknown_source,
             "Repository \"gone\" does not exist.",
             "thing (1.0) is locked to this source. Add [[tool.poetry.source]] with the name \"gone\" to pyproject.toml",
         ),

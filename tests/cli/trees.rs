@@ -293,3 +293,23 @@ fn more_than_three_hundred_packages() {
         "{again}"
     );
 }
+
+/// The last one wins; but it is told.
+#[test]
+fn a_file_of_two_distributions() {
+    let mut fx = project(&["one", "two"]);
+    for name in ["one", "two"] {
+        let wheel = Wheel::new(name, "1.0")
+            .file("shared/a.py", "")
+            .file("shared/b.py", "");
+        fx.index().publish(&wheel);
+    }
+    fx.set("POETRY_INSTALLER_PARALLEL", "false");
+    fx.mpoetry(["lock"]).success();
+    let outcome = fx.mpoetry(["install"]).success();
+    let text = outcome.stderr.replace(&site_packages(&fx), "[site]");
+    insta::assert_snapshot!(text, @"
+    Creating virtualenv app in [root]/.venv
+    Warning: Installing [root]/[site]/shared/a.py over existing file and 1 more
+    ");
+}
