@@ -131,8 +131,13 @@ impl Console {
             // A reader that went away (`mpoetry … | head`) is no failure of ours.
             let text = text.to_string();
             AutoStream::new(io::stdout(), self.out)
-                .write_all(format!("{text}
-").as_bytes())
+                .write_all(
+                    format!(
+                        "{text}
+"
+                    )
+                    .as_bytes(),
+                )
                 .ok();
             self.note(Said::Out(text));
         }
@@ -144,8 +149,13 @@ impl Console {
             // At once: stderr has no buffer, and other processes may write to it as well.
             let text = text.to_string();
             AutoStream::new(io::stderr(), self.err)
-                .write_all(format!("{text}
-").as_bytes())
+                .write_all(
+                    format!(
+                        "{text}
+"
+                    )
+                    .as_bytes(),
+                )
                 .ok();
             self.note(Said::Err(text));
         }

@@ -8,6 +8,7 @@ use std::fmt::Display;
 
 use resolver::dist::Source;
 use resolver::index::IndexError;
+use resolver::lock::LockError;
 use resolver::solver::SolveError;
 
 use crate::console::{Console, ERROR};
@@ -154,6 +155,18 @@ impl From<Words> for Failure {
     }
 }
 
+impl From<LockError> for Failure {
+    fn from(error: LockError) -> Self {
+        let is_unreadable = match &error {
+            LockError::Unreadable { .. } | LockError::NoList | LockError::Package { .. } => true,
+            LockError::Io(error) => error.kind() == std::io::ErrorKind::InvalidData,
+            _ => false,
+        };
+        let advice = "Restore it, or regenerate it with the `poetry lock --regenerate` command.";
+        Self::caused(error).hint_if(is_unreadable.then(|| advice.to_owned()))
+    }
+}
+
 macro_rules! caused_by {
     ($($error:ty),* $(,)?) => {$(
         impl From<$error> for Failure {
@@ -167,7 +180,6 @@ macro_rules! caused_by {
 caused_by!(
     crate::settings::SettingsError,
     resolver::project::ProjectError,
-    resolver::lock::LockError,
     resolver::index::IndexError,
     resolver::solver::SolveError,
     installer::python::PythonError,

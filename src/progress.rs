@@ -516,6 +516,7 @@ mod tests {
             dist_info: "core_lib.dist-info".into(),
             direct_url: url.map(|url| serde_json::json!({ "url": url, "dir_info": {} })),
             is_system: false,
+            is_whole: true,
         }
     }
 

@@ -26,7 +26,7 @@ use crate::build::BuildFrontend;
 use crate::environment::{Environment, Installed};
 use crate::fetch::{Fetched, Fetcher};
 use crate::plan::{Operation, Plan};
-use crate::wheel::{Linker, Site, Store, file_url, remove_leftovers, uninstall};
+use crate::wheel::{Linker, Site, Store, file_url, remove, remove_leftovers, remove_stray};
 
 pub use error::InstallError;
 
@@ -84,12 +84,14 @@ impl Installer<'_> {
         let site = Site::new(self.environment);
         fs_err::create_dir_all(&site.site_packages)?;
         remove_leftovers(&site.site_packages)?;
+        remove_stray(&site.site_packages, |name, path| plan.leaves(name, path))?;
         let run = Run {
             installer: self,
             fetcher: Fetcher {
                 index: self.index,
                 sources: self.sources,
                 tags: &self.environment.interpreter.tags,
+                python: Some(&self.environment.interpreter.version),
                 folder: &self.folder,
             },
             store: Store::new(self.index.cache()),
@@ -219,8 +221,8 @@ impl<'a> Run<'a> {
             return;
         }
         self.reporter.started(operation);
-        let removed = uninstall(&installed.dist_info, &self.site)
-            .and_then(|_| remove_clone(&self.site.root, installed));
+        let removed = remove(&installed.dist_info, &self.site)
+            .and_then(|()| Ok(remove_clone(&self.site.root, installed)?));
         match removed {
             Ok(()) => self.reporter.finished(operation),
             Err(error) => self.fail(

@@ -150,6 +150,19 @@ impl Plan {
         Self { operations: all }
     }
 
+    /// Is this `.dist-info` one of a distribution that is changed, but not the one that is replaced or removed?
+    #[must_use]
+    pub fn leaves(&self, name: &PackageName, dist_info: &Path) -> bool {
+        self.operations.iter().any(|operation| {
+            let known = match operation {
+                Operation::Install(_) => None,
+                Operation::Update { from: known, .. } | Operation::Uninstall(known) => Some(known),
+                Operation::Skip { .. } => return false,
+            };
+            operation.name() == name && known.is_none_or(|known| known.dist_info != dist_info)
+        })
+    }
+
     /// Is there anything to do?
     #[must_use]
     pub fn has_work(&self) -> bool {
@@ -205,7 +218,7 @@ impl Planner<'_> {
 
     fn is_up_to_date(&self, package: &LockedPackage, installed: &Installed) -> bool {
         let origin = InstalledOrigin::of(installed);
-        if package.version != installed.version {
+        if !installed.is_whole || package.version != installed.version {
             return false;
         }
         let kind = package.source.as_ref().map(|source| source.kind);
@@ -396,6 +409,7 @@ mod tests {
             dist_info: PathBuf::from(format!("/site/{name}-{version}.dist-info")),
             direct_url: Some(direct_url).filter(|value| !value.is_null()),
             is_system: false,
+            is_whole: true,
         }
     }
 

@@ -176,6 +176,17 @@ fn sdist(files: &[(&str, &str)]) -> Vec<u8> {
     archive.into_inner().unwrap().finish().unwrap()
 }
 
+/// A page of little more than the largest size, mostly blanks and thus small as it is sent.
+fn bomb() -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let blanks = vec![b' '; 1 << 20];
+    for _ in 0..=128 {
+        encoder.write_all(&blanks).unwrap();
+    }
+    encoder.write_all(page(&[]).as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
 fn names(page: &Page) -> Vec<&str> {
     page.files
         .iter()
@@ -298,6 +309,11 @@ async fn pages_of_unknown_protocols_and_forms_are_refused() {
             Reply::json("[1]").header("Content-Encoding", "gzip"),
             "can't be read",
         ),
+        (
+            Reply::json(bomb()).header("Content-Encoding", "gzip"),
+            "sends more than 134217728 bytes",
+        ),
+        (Reply::json("[".repeat(100_000)), "can't be read"),
         (Reply::status(403), "refuses access"),
         (Reply::status(401), "refuses access"),
         (Reply::status(418), "status 418"),

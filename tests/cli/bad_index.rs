@@ -102,7 +102,7 @@ fn metadata_that_cannot_be_read() {
         web.serve_instead("no archive").without_hashes();
     }), @"
     exit: Some(1)
-    `web-1.3-py3-none-any.whl` can't be unpacked: invalid Zip archive: Could not find EOCD
+    `web-1.3-py3-none-any.whl` can't be unpacked: it is no ZIP archive, or not a whole one (invalid Zip archive: Could not find EOCD)
     ");
     insta::assert_snapshot!(lock_with_release(|web| {
         web.metadata_file(MetadataFile::Absent);

@@ -94,6 +94,8 @@ fn a_lock_that_cannot_be_read() {
     Creating virtualenv service in [root]/.venv
 
     Unable to read the lock file (unclosed array, expected `]` at line 1).
+
+    Restore it, or regenerate it with the `poetry lock --regenerate` command.
     ");
     fx.write("poetry.lock", "[[package]]\nname = \"a\"\n");
     insta::assert_snapshot!(fx.mpoetry(["install"]), @"
@@ -119,6 +121,8 @@ fn a_lock_whose_packages_are_no_list() {
     ----- stderr -----
 
     The lock file can't be read: `package` is no list of tables.
+
+    Restore it, or regenerate it with the `poetry lock --regenerate` command.
     ");
 }
 

@@ -10,7 +10,9 @@ mod lock;
 mod lock_vectors;
 mod monorepo;
 mod old_locks;
+mod refusals;
 mod run;
+mod trees;
 mod unchanged;
 mod update;
 

@@ -306,6 +306,11 @@ impl Published<'_> {
         self.change(|file| file.metadata = Some(text.to_owned()))
     }
 
+    /// Makes the page say which Pythons the file is for, whatever the file itself says.
+    pub(crate) fn requires_python(&self, specifier: &str) -> &Self {
+        self.change(|file| file.requires_python = Some(specifier.to_owned()))
+    }
+
     pub(crate) fn yanked(&self, reason: &str) -> &Self {
         self.change(|file| file.yanked = Some(reason.to_owned()))
     }

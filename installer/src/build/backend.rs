@@ -26,7 +26,7 @@ impl BuildSystem {
     /// Reads the build system of a source tree. A tree without one is setuptools' (PEP 517, PEP 518).
     ///
     /// # Errors
-    /// When pyproject.toml can't be read, or there is neither it nor setup.py nor setup.cfg.
+    /// When pyproject.toml can't be read, its table breaks a rule, or there is neither it nor setup.py nor setup.cfg.
     pub(crate) fn read(source: &Path) -> Result<Self, BuildError> {
         let file = source.join("pyproject.toml");
         let Some(document) = read_toml(&file)? else {
@@ -40,24 +40,49 @@ impl BuildSystem {
                 path: source.to_owned(),
             });
         };
-        let Some(table) = document.get("build-system").and_then(toml::Value::as_table) else {
+        let Some(value) = document.get("build-system") else {
             return Ok(Self::default());
         };
-        let texts = |key: &str| -> Vec<String> {
-            table
-                .get(key)
-                .and_then(toml::Value::as_array)
-                .into_iter()
-                .flatten()
-                .filter_map(|value| Some(value.as_str()?.to_owned()))
-                .collect()
+        Self::from_value(value).map_err(|reason| BuildError::BuildSystem { path: file, reason })
+    }
+
+    /// Reads the value of `build-system`. Without `build-backend` it is setuptools', with the requirements given.
+    fn from_value(value: &toml::Value) -> Result<Self, String> {
+        let table = value.as_table().ok_or("it must be a table")?;
+        let requires = texts(table, "requires")?.ok_or("`requires` is missing")?;
+        let backend = match table.get("build-backend") {
+            Some(value) => value
+                .as_str()
+                .ok_or("`build-backend` must be a string")?
+                .to_owned(),
+            None => Self::default().backend,
         };
-        let backend = table.get("build-backend").and_then(toml::Value::as_str);
+        let known = ["requires", "build-backend", "backend-path"];
+        if let Some(key) = table.keys().find(|key| !known.contains(&key.as_str())) {
+            return Err(format!("`{key}` is unknown"));
+        }
         Ok(Self {
-            requires: texts("requires"),
-            backend: backend.map_or_else(|| Self::default().backend, str::to_owned),
-            backend_path: texts("backend-path"),
+            requires,
+            backend,
+            backend_path: texts(table, "backend-path")?.unwrap_or_default(),
         })
+    }
+}
+
+/// An array of strings; `None` if the key is not there.
+fn texts(table: &Table, key: &str) -> Result<Option<Vec<String>>, String> {
+    let Some(value) = table.get(key) else {
+        return Ok(None);
+    };
+    let texts = value.as_array().and_then(|values| {
+        values
+            .iter()
+            .map(|value| value.as_str().map(str::to_owned))
+            .collect()
+    });
+    match texts {
+        Some(texts) => Ok(Some(texts)),
+        None => Err(format!("`{key}` must be an array of strings")),
     }
 }
 

@@ -90,6 +90,14 @@ pub enum BuildError {
         /// What is wrong.
         source: Box<toml::de::Error>,
     },
+    /// A `[build-system]` that breaks a rule of PEP 517 or PEP 518.
+    #[error("[build-system] in `{}` is not valid: {reason}", .path.display())]
+    BuildSystem {
+        /// The file.
+        path: PathBuf,
+        /// The broken rule.
+        reason: String,
+    },
     /// A build back end that failed.
     #[error("{}", backend_message(.source_tree, .hook, *.status, .output))]
     Backend {
@@ -111,6 +119,16 @@ pub enum BuildError {
         backend: String,
         /// The hook.
         hook: String,
+    },
+    /// A back end that names an archive which it did not make.
+    #[error("the build back end `{backend}` of `{}` says that it made `{name}`, but it did not", .source_tree.display())]
+    NoArchive {
+        /// The source tree.
+        source_tree: PathBuf,
+        /// The back end.
+        backend: String,
+        /// What it said.
+        name: String,
     },
     /// Build requirements that can't be resolved.
     #[error("the build requirements of `{}` can't be resolved", .source_tree.display())]

@@ -258,8 +258,15 @@ impl BuildFrontend {
                 backend: system.backend.clone(),
                 hook,
             })?;
-        let path = output.join(&name);
-        fs_err::rename(folder.path().join(&name), &path)?;
+        let (made, path) = (folder.path().join(&name), output.join(&name));
+        if made.parent() != Some(folder.path()) || !made.is_file() {
+            return Err(BuildError::NoArchive {
+                source_tree: source,
+                backend: system.backend,
+                name,
+            });
+        }
+        fs_err::rename(made, &path)?;
         Ok(path)
     }
 

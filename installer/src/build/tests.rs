@@ -162,6 +162,28 @@ fn a_back_end_without_the_hook_is_named() {
     assert_eq!(error.to_string(), expected);
 }
 
+/// Whether it is nowhere, or somewhere else.
+#[test]
+fn an_archive_that_was_not_made_is_named() {
+    for name in ["own-1.0-py3-none-any.whl", "../own-1.0-py3-none-any.whl"] {
+        let world = World::new();
+        let back_end = format!(
+            "import os\ndef build_wheel(wheel_directory, **others):\n    \
+             name = {name:?}\n    \
+             if '/' in name: open(os.path.join(wheel_directory, name), 'w').close()\n    \
+             return name\n"
+        );
+        world.write("tools/own.py", &back_end);
+        let error = world.wheel(Kind::Wheel).unwrap_err().to_string();
+        let source = world.source().canonicalize().unwrap();
+        let expected = format!(
+            "the build back end `own` of `{}` says that it made `{name}`, but it did not",
+            source.display()
+        );
+        assert_eq!(error, expected);
+    }
+}
+
 #[test]
 fn an_empty_folder_is_no_project() {
     let world = World::new();
@@ -176,6 +198,47 @@ fn an_empty_folder_is_no_project() {
         empty.display()
     );
     assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn a_build_system_of_another_shape_is_refused() {
+    let world = World::new();
+    for (text, reason) in [
+        ("build-system = 1", "it must be a table"),
+        (
+            "[build-system]\nbuild-backend = 'own'",
+            "`requires` is missing",
+        ),
+        (
+            "[build-system]\nrequires = 'a'",
+            "`requires` must be an array of strings",
+        ),
+        (
+            "[build-system]\nrequires = [1]",
+            "`requires` must be an array of strings",
+        ),
+        (
+            "[build-system]\nrequires = []\nbuild-backend = []",
+            "`build-backend` must be a string",
+        ),
+        (
+            "[build-system]\nrequires = []\nbackend-path = '.'",
+            "`backend-path` must be an array of strings",
+        ),
+        (
+            "[build-system]\nrequires = []\nbuild_backend = 'own'",
+            "`build_backend` is unknown",
+        ),
+    ] {
+        world.write("pyproject.toml", text);
+        let error = world.wheel(Kind::Wheel).unwrap_err().to_string();
+        let file = world.source().join("pyproject.toml");
+        let expected = format!(
+            "[build-system] in `{}` is not valid: {reason}",
+            file.display()
+        );
+        assert_eq!(error, expected);
+    }
 }
 
 #[test]

@@ -83,6 +83,7 @@ impl Bundler<'_> {
             index: self.index,
             sources: self.sources,
             tags: &target.tags,
+            python: Some(&target.python),
             folder,
         };
         let (repositories, files): (Vec<&LockedPackage>, Vec<&LockedPackage>) = packages

@@ -1,5 +1,6 @@
 //! What is installed in an environment.
 
+use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -10,7 +11,7 @@ use resolver::version::Version;
 use rustc_hash::FxHashSet;
 
 use super::{Environment, EnvironmentError, Installed};
-use crate::wheel::first_header;
+use crate::wheel::{first_header, metadata_file};
 
 /// Name and version are among the first lines of METADATA; what follows may be long.
 const HEAD: u64 = 2048;
@@ -40,20 +41,22 @@ fn read_folder(folder: &Path, is_system: bool, found: &mut Vec<Installed>) -> io
     let mut paths = Vec::new();
     for entry in entries {
         let path = entry?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "dist-info")
+        if ["dist-info", "egg-info", "egg-link"]
+            .map(OsStr::new)
+            .contains(&path.extension().unwrap_or_default())
         {
             paths.push(path);
         }
     }
-    paths.sort();
+    // A `.dist-info` before what is older.
+    let is_legacy = |path: &Path| path.extension() != Some("dist-info".as_ref());
+    paths.sort_by(|a, b| (is_legacy(a), a).cmp(&(is_legacy(b), b)));
     found.extend(paths.into_iter().filter_map(|path| read(path, is_system)));
     Ok(())
 }
 
 fn read(dist_info: PathBuf, is_system: bool) -> Option<Installed> {
-    let path = dist_info.join("METADATA");
+    let path = metadata_file(&dist_info)?;
     let (pretty_name, version) = match read_head(&path).ok().as_deref().and_then(name_and_version) {
         Some(found) => found,
         None => name_and_version(&fs::read(&path).ok()?)?,
@@ -61,6 +64,8 @@ fn read(dist_info: PathBuf, is_system: bool) -> Option<Installed> {
     let direct_url = std::fs::read(dist_info.join("direct_url.json"))
         .ok()
         .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let is_legacy = dist_info.extension() != Some("dist-info".as_ref());
+    let is_whole = is_system || is_legacy || dist_info.join("RECORD").is_file();
     Some(Installed {
         name: PackageName::new(&pretty_name),
         pretty_name,
@@ -68,6 +73,7 @@ fn read(dist_info: PathBuf, is_system: bool) -> Option<Installed> {
         dist_info,
         direct_url,
         is_system,
+        is_whole,
     })
 }
 

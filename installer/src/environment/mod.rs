@@ -52,12 +52,15 @@ pub struct Installed {
     pub pretty_name: String,
     /// Its version.
     pub version: Version,
-    /// Its `.dist-info` folder.
+    /// Its `.dist-info` folder, or what it has in place of one: an `.egg-info` or `.egg-link`.
     pub dist_info: PathBuf,
     /// `direct_url.json` (PEP 610), if it has one.
     pub direct_url: Option<serde_json::Value>,
     /// Does it belong to the base installation, which the environment only sees? Such ones are never removed.
     pub is_system: bool,
+    /// Does it have the RECORD that installers write last? If not, something was killed while it installed it. What
+    /// belongs to the base installation counts as whole, since distributors leave RECORD out.
+    pub is_whole: bool,
 }
 
 /// How to create one.

@@ -46,6 +46,7 @@ async fn fetch(index: &Index, sources: &[Source], package: &LockedPackage) {
         index,
         sources,
         tags: &any_python(),
+        python: None,
         folder: &PathBuf::new(),
     };
     if only_wheel(package).is_some() {

@@ -3,10 +3,12 @@
 use std::cmp::Reverse;
 use std::str::FromStr;
 
+use resolver::constraint::Constraint;
 use resolver::dist::{Hash, HashedFile, WheelName};
 use resolver::index::{FileKind, IndexFile};
 use resolver::lock::LockedPackage;
 use resolver::tag::Tags;
+use resolver::version::Version;
 
 use crate::install::InstallError;
 
@@ -91,20 +93,32 @@ fn is_source_or_wheel(file: &str) -> bool {
 }
 
 /// Of the files of an index the one that Poetry would take: of those whose hash is in the lock, the best that is not
-/// yanked, or the best that is.
+/// yanked, or the best that is. What the index says is for other Pythons is left out, whichever index it is from.
+/// (Poetry looks at that only while it locks, and only on PyPI.)
 pub(super) fn among(
     package: &LockedPackage,
     files: &[IndexFile],
     tags: &Tags,
+    python: Option<&Version>,
 ) -> Result<IndexFile, InstallError> {
     let release: Vec<&IndexFile> = files
         .iter()
         .filter(|file| file.version == package.version)
         .collect();
     let mut unsupported = Vec::new();
+    let mut other_python = Vec::new();
     let mut candidates = Vec::new();
     for file in &release {
+        let requires_python = file.requires_python.as_deref();
         match Rank::of(&file.filename, tags) {
+            Some(_) if !is_for(requires_python, python) => {
+                other_python.push(format!(
+                    "{} was skipped as it requires Python {}, and this is {}",
+                    file.filename,
+                    requires_python.unwrap_or_default(),
+                    python.map(ToString::to_string).unwrap_or_default()
+                ));
+            }
             Some(rank) => {
                 candidates.push((is_locked(package, file), file.yanked.is_none(), rank, *file));
             }
@@ -117,9 +131,9 @@ pub(super) fn among(
         unsupported.dedup();
         return Err(InstallError::NoCandidates {
             package: title(package),
-            name: package.name.to_string(),
             seen: release.len(),
             unsupported,
+            other_python,
             source_name: package
                 .source
                 .as_ref()
@@ -146,6 +160,16 @@ pub(super) fn among(
             .map(|file| file.hash.to_string())
             .collect(),
     })
+}
+
+/// Is a file with this Requires-Python for this Python? That of a release candidate is the one of its release, and what
+/// can't be read forbids nothing. As long as the Python is not known, every file is for it.
+pub(super) fn is_for(requires_python: Option<&str>, python: Option<&Version>) -> bool {
+    let (Some(text), Some(python)) = (requires_python, python) else {
+        return true;
+    };
+    let constraint = Constraint::parse_marker_version(text);
+    constraint.map_or(true, |constraint| constraint.allows(&python.stable()))
 }
 
 /// Is one of the announced hashes in the lock? A file without announced hashes is judged when it is here; only one

@@ -17,6 +17,8 @@ use resolver::dist::{Hash, Source};
 use resolver::index::{Index, IndexError, IndexFile};
 use resolver::lock::{LockedPackage, SourceKind};
 use resolver::tag::Tags;
+use resolver::version::Version;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::install::InstallError;
@@ -49,11 +51,20 @@ impl Fetched {
     }
 }
 
+/// What an index says of a file that neither the file nor the lock says.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Remark {
+    yanked: Option<String>,
+    /// If it is not the Python range that is locked.
+    requires_python: Option<String>,
+}
+
 /// Brings the files of locked packages here.
 pub(crate) struct Fetcher<'a> {
     pub(crate) index: &'a Index,
     pub(crate) sources: &'a [Source],
     pub(crate) tags: &'a Tags,
+    pub(crate) python: Option<&'a Version>,
     pub(crate) folder: &'a Path,
 }
 
@@ -82,9 +93,15 @@ impl Fetcher<'_> {
         if path.is_none() && !has(&best) {
             return None;
         }
+        let remark = self.remark(&sha256);
+        let requires_python = remark.requires_python.as_deref();
+        let requires_python = requires_python.unwrap_or(&package.python_versions);
+        if !choose::is_for(Some(requires_python), self.python) {
+            return None;
+        }
         Some(Fetched {
             checked: Hash::sha256(&sha256),
-            yanked: self.yanked(&sha256),
+            yanked: remark.yanked,
             file: best.file,
             sha256,
             path,
@@ -116,7 +133,8 @@ impl Fetcher<'_> {
             .index
             .release_files(source, &package.name, &package.version)
             .await;
-        if let Some(file) = near.and_then(|files| choose::among(package, &files, self.tags).ok())
+        if let Some(file) =
+            near.and_then(|files| choose::among(package, &files, self.tags, self.python).ok())
             && let Ok(fetched) = self.fetch_file(package, file, progress).await
         {
             return Ok(fetched);
@@ -127,7 +145,7 @@ impl Fetcher<'_> {
             .await
             .map_err(|error| failed(package, error))?;
         let files = page.as_deref().map_or(&[][..], |page| &page.files);
-        let file = choose::among(package, files, self.tags)?;
+        let file = choose::among(package, files, self.tags, self.python)?;
         self.fetch_file(package, file, progress).await
     }
 
@@ -148,7 +166,7 @@ impl Fetcher<'_> {
                 progress,
             )
             .await?;
-        self.note_yanked(&fetched.sha256, &file);
+        self.note(package, &fetched.sha256, &file);
         Ok(Fetched {
             yanked: file.yanked,
             ..fetched
@@ -259,26 +277,40 @@ impl Fetcher<'_> {
         })
     }
 
-    /// The reason why a file in the cache was yanked, as far as was known when it was fetched.
-    fn yanked(&self, sha256: &str) -> Option<String> {
-        let bytes = self.cache().read(Bucket::Archives, &yanked_key(sha256))?;
-        String::from_utf8(bytes).ok()
+    /// What was known of a file in the cache when it was fetched.
+    fn remark(&self, sha256: &str) -> Remark {
+        let bytes = self.cache().read(Bucket::Archives, &remark_key(sha256));
+        let remark = bytes.and_then(|bytes| rmp_serde::from_slice(&bytes).ok());
+        remark.unwrap_or_default()
     }
 
-    fn note_yanked(&self, sha256: &str, file: &IndexFile) {
-        let Some(reason) = &file.yanked else { return };
-        let key = yanked_key(sha256);
-        if let Err(error) = self
-            .cache()
-            .write(Bucket::Archives, &key, reason.as_bytes())
-        {
-            tracing::debug!("why {} is yanked is not cached: {error}", file.filename);
+    /// Notes what there is to remark, which mostly is nothing.
+    fn note(&self, package: &LockedPackage, sha256: &str, file: &IndexFile) {
+        let locked = Some(&package.python_versions);
+        let requires_python = file.requires_python.as_ref();
+        let remark = Remark {
+            yanked: file.yanked.clone(),
+            requires_python: requires_python
+                .filter(|range| Some(*range) != locked)
+                .cloned(),
+        };
+        if remark.yanked.is_none() && remark.requires_python.is_none() {
+            return;
+        }
+        let written = rmp_serde::to_vec(&remark)
+            .map_err(std::io::Error::other)
+            .and_then(|bytes| {
+                let key = remark_key(sha256);
+                self.cache().write(Bucket::Archives, &key, &bytes)
+            });
+        if let Err(error) = written {
+            tracing::debug!("what is to say of {} is not cached: {error}", file.filename);
         }
     }
 }
 
-fn yanked_key(sha256: &str) -> String {
-    format!("yanked/{sha256}")
+fn remark_key(sha256: &str) -> String {
+    format!("remarks/{sha256}")
 }
 
 /// An archive without any hash in the lock could be anything.

@@ -217,21 +217,22 @@ impl Unpacker<'_> {
 
     fn make_links(&self) -> Result<(), SdistError> {
         let root = fs::canonicalize(self.root).map_err(|error| self.broken(error))?;
+        let name = |path: &'_ PathBuf| path.strip_prefix(self.root).unwrap_or(path).to_owned();
         for (path, link) in &self.links {
             if link.is_absolute() {
-                return Err(self.refuse(path, "is a link to something outside"));
+                return Err(self.refuse(&name(path), "is a link to something outside"));
             }
             symlink(link, path).map_err(|error| self.broken(error))?;
         }
         for (path, link) in &self.links {
-            let name = path.strip_prefix(self.root).unwrap_or(path);
+            let name = name(path);
             let inside = match fs::canonicalize(path) {
                 Ok(resolved) => resolved.starts_with(&root),
                 // A link to nothing may stay, as long as its text does not lead out.
-                Err(_) => !leads_out(name, link),
+                Err(_) => !leads_out(&name, link),
             };
             if !inside {
-                return Err(self.refuse(name, "is a link to something outside"));
+                return Err(self.refuse(&name, "is a link to something outside"));
             }
         }
         Ok(())

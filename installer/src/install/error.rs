@@ -2,6 +2,9 @@
 
 use std::fmt::Write;
 
+use crate::fetch::SdistError;
+use crate::wheel::WheelError;
+
 /// Why an installation failed. `Display` is Poetry's first line; [`InstallError::advice`] has the rest.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -9,14 +12,14 @@ pub enum InstallError {
     /// The index has no file of the release that can be used here.
     #[error("Unable to find installation candidates for {package}")]
     NoCandidates {
-        /// Name and version.
+        /// Normalised name, and version.
         package: String,
-        /// Normalised name.
-        name: String,
         /// How many files the release has.
         seen: usize,
         /// Wheels for other systems.
         unsupported: Vec<String>,
+        /// Files for other Pythons: a line about each.
+        other_python: Vec<String>,
         /// The source, if the lock names one.
         source_name: Option<String>,
     },
@@ -121,21 +124,59 @@ impl InstallError {
     pub fn advice(&self, verbose: bool) -> Option<String> {
         match self {
             Self::NoCandidates {
-                name,
+                package,
                 seen,
                 unsupported,
+                other_python,
                 source_name,
-                ..
             } => Some(no_candidates(
-                name,
+                package.split(' ').next().unwrap_or(package),
                 *seen,
-                unsupported,
+                [unsupported, other_python],
                 source_name.as_deref(),
                 verbose,
             )),
             Self::NoKnownHash { links, known, .. } => Some(no_known_hash(links, known, verbose)),
+            Self::HashMismatch { .. } | Self::NotLocked { .. } => Some(OTHER_FILE.to_owned()),
+            Self::OtherPackage { .. } => Some(OTHER_PACKAGE.to_owned()),
+            Self::WeakHash { .. } | Self::Unhashed { .. } => Some(REGENERATE.to_owned()),
+            Self::UnknownSource { package, name } => Some(format!(
+                "{package} is locked to this source. Add [[tool.poetry.source]] with the name \"{name}\" to \
+                 pyproject.toml, or take {package} from another source and lock again."
+            )),
+            Self::Failed { source, .. } if is_unlisted(source.as_ref()) => Some(BY_HAND.to_owned()),
+            Self::Failed { source, .. } if is_about_archive(source.as_ref()) => {
+                Some(BAD_ARCHIVE.to_owned())
+            }
             _ => None,
         }
+    }
+}
+
+const OTHER_FILE: &str = "It is not the file that was locked. If it was replaced on purpose, regenerate the lock file with \
+    the `poetry lock --regenerate` command. Otherwise it should not be trusted.";
+
+const OTHER_PACKAGE: &str = "Lock again if its sources have changed since. Otherwise tell its maintainers, or exclude this \
+    version in pyproject.toml.";
+
+const REGENERATE: &str = "Regenerate the lock file with the `poetry lock --regenerate` command.";
+
+const BAD_ARCHIVE: &str = "Nothing of it was installed. The archive itself is at fault: tell its maintainers, or exclude \
+    this version in pyproject.toml and lock again.";
+
+const BY_HAND: &str =
+    "Remove it and its files by hand, or remove the whole environment and install again.";
+
+/// Could something not be removed because nothing tells what belongs to it?
+fn is_unlisted(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    matches!(error.downcast_ref(), Some(WheelError::Unlisted(_)))
+}
+
+/// Did it fail because of what is in the wheel or sdist?
+fn is_about_archive(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    match error.downcast_ref::<WheelError>() {
+        Some(error) => !matches!(error, WheelError::Io(_) | WheelError::StoreDamaged(_)),
+        None => error.is::<SdistError>(),
     }
 }
 
@@ -145,13 +186,16 @@ const MORE: &str = "\n\nYou can also run your poetry command with -v to see more
 fn no_candidates(
     name: &str,
     seen: usize,
-    unsupported: &[String],
+    [unsupported, other_python]: [&[String]; 2],
     source: Option<&str>,
     verbose: bool,
 ) -> String {
     let mut text = format!(
         "This is likely not a Poetry issue.\n\n  - {seen} candidate(s) were identified for the package"
     );
+    for line in other_python {
+        let _ = write!(text, "\n  - {line}");
+    }
     if !unsupported.is_empty() {
         let count = unsupported.len();
         let _ = write!(

@@ -219,11 +219,11 @@ impl Run<'_> {
         options: &Options,
     ) -> Result<(), WheelError> {
         if let Operation::Update { from, .. } = step.operation {
-            wheel::uninstall(&from.dist_info, &self.site)?;
+            wheel::make_room(&from.dist_info, &self.site)?;
         }
         let report = wheel::install(stored, &self.site, self.linker()?, options)?;
-        for path in report.replaced {
-            tracing::warn!("Installing {} over existing file", path.display());
+        if let Some(first) = report.replaced.iter().min() {
+            self.notice(step.package, replaced(first, report.replaced.len() - 1));
         }
         let manifest = &stored.manifest;
         if !manifest.record_issues.is_empty() {
@@ -238,10 +238,7 @@ impl Run<'_> {
             );
         }
         if let Some(first) = manifest.skipped.first() {
-            let others = match manifest.skipped.len() {
-                1 => String::new(),
-                count => format!(" and {} more", count - 1),
-            };
+            let others = and_more(manifest.skipped.len() - 1);
             self.notice(
                 step.package,
                 format!(
@@ -334,6 +331,19 @@ pub(super) fn check_identity(
         file: manifest.file.clone(),
         found: format!("{} ({})", manifest.name, manifest.version),
     })
+}
+
+/// Poetry: a line about each file; here one about all of a distribution.
+fn replaced(first: &Path, others: usize) -> String {
+    let others = and_more(others);
+    format!("Installing {} over existing file{others}", first.display())
+}
+
+fn and_more(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        count => format!(" and {count} more"),
+    }
 }
 
 fn yanked(package: &LockedPackage, file: &str, reason: &str) -> String {

@@ -10,6 +10,7 @@ mod destination;
 mod direct_url;
 mod headers;
 mod inflate;
+mod legacy;
 mod link;
 mod manifest;
 mod record;
@@ -37,8 +38,10 @@ pub use uninstall::{Removed, uninstall};
 
 pub(crate) use destination::{modules, remove_leftovers};
 pub(crate) use headers::first as first_header;
+pub(crate) use legacy::metadata_file;
 pub(crate) use scripts::shell_quoted;
 pub(crate) use store::create_file;
+pub(crate) use uninstall::{make_room, remove, remove_stray};
 
 /// Reads all files of a ZIP archive that is no wheel, under the same strict rules: name, mode, content.
 pub(crate) fn read_zip<E>(
@@ -125,6 +128,9 @@ pub enum WheelError {
     /// A file of the unpacked wheel has gone from the cache.
     #[error("the cached wheel has lost its file `{}`", .0.display())]
     StoreDamaged(PathBuf),
+    /// What is installed does not tell which files are its own.
+    #[error("`{}` does not tell which files belong to it, so that they can't be removed", .0.display())]
+    Unlisted(PathBuf),
     /// The file system.
     #[error(transparent)]
     Io(#[from] std::io::Error),

@@ -184,7 +184,9 @@ impl Checker<'_> {
         }
         let unreadable = headers::all(&text, "Requires-Dist").find(|line| !names_a_project(line));
         if let Some(line) = unreadable {
-            return Err(self.invalid(format!("its METADATA has the requirement `{line}`")));
+            return Err(self.invalid(format!(
+                "its METADATA has `{line}` as a requirement, which is none"
+            )));
         }
         let parse =
             |text: &str| Version::from_str(text).map_err(|error| self.invalid(error.to_string()));
@@ -223,12 +225,14 @@ impl Checker<'_> {
             source,
         })?;
         for script in &scripts {
-            let plain = is_plain_component(&script.name);
-            if !plain || is_reserved(&script.name) {
-                return Err(
-                    self.invalid(format!("its entry point `{}` is not allowed", script.name))
-                );
-            }
+            let reason = if !is_plain_component(&script.name) {
+                "is no plain file name"
+            } else if is_reserved(&script.name) {
+                "would replace a file of the environment itself"
+            } else {
+                continue;
+            };
+            return Err(self.invalid(format!("its entry point `{}` {reason}", script.name)));
         }
         Ok(scripts)
     }

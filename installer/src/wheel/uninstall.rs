@@ -1,4 +1,4 @@
-//! Removing a distribution by its RECORD.
+//! Removing a distribution by its RECORD, or by what it has in place of one ([`legacy`]).
 //!
 //! Poetry: with `installer.builtin-uninstall`, it removes files as it does here, without starting pip. Only files
 //! inside the environment are touched, byte code of removed modules goes with them, folders that get empty too, and
@@ -9,39 +9,89 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use fs_err as fs;
+use resolver::name::PackageName;
 use rustc_hash::FxHashMap;
 
 use super::destination::{Site, remove_folder};
-use super::{is_reserved, parse_rows};
+use super::{WheelError, is_reserved, legacy, parse_rows};
 
 /// What became of a distribution.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Removed {
     /// It is gone.
     Yes,
-    /// Nothing was removed: it has no RECORD that could be read, or lies outside the environment.
+    /// Nothing was removed: it lies outside the environment, or is not there at all.
+    Elsewhere,
+    /// Nothing was removed: it has no list of its files that could be read.
     Unlisted,
 }
 
-/// Removes the distribution whose `.dist-info` is given.
+/// Removes a distribution for good.
+///
+/// # Errors
+/// As [`uninstall`], and when it is not known which files are its own.
+pub(crate) fn remove(dist_info: &Path, site: &Site) -> Result<(), WheelError> {
+    match uninstall(dist_info, site)? {
+        Removed::Yes | Removed::Elsewhere => Ok(()),
+        Removed::Unlisted => Err(WheelError::Unlisted(dist_info.to_owned())),
+    }
+}
+
+/// Removes a distribution that another version takes the place of. A `.dist-info` without RECORD is what a killed
+/// installer left: it goes, and the files that it does not tell of will be written over.
+///
+/// # Errors
+/// As [`remove`].
+pub(crate) fn make_room(dist_info: &Path, site: &Site) -> Result<(), WheelError> {
+    match remove(dist_info, site) {
+        Err(WheelError::Unlisted(path)) if path.extension() == Some("dist-info".as_ref()) => {
+            Ok(remove_folder(&path, &site.site_packages)?)
+        }
+        result => result,
+    }
+}
+
+/// Removes the `.dist-info` folders, whose name and path are given to `is_stray`, that belong to nothing: what killed
+/// installers left, and second ones of a distribution. They would stay for ever, beside what is installed now. Call it
+/// only while holding the environment's lock.
+pub(crate) fn remove_stray(
+    site_packages: &Path,
+    is_stray: impl Fn(&PackageName, &Path) -> bool,
+) -> io::Result<()> {
+    for entry in fs::read_dir(site_packages)? {
+        let path = entry?.path();
+        let name = dist_info_name(&path);
+        if name.is_some_and(|name| is_stray(&name, &path)) && path.is_dir() {
+            remove_folder(&path, site_packages)?;
+        }
+    }
+    Ok(())
+}
+
+fn dist_info_name(path: &Path) -> Option<PackageName> {
+    let stem = path.file_name()?.to_str()?.strip_suffix(".dist-info")?;
+    Some(PackageName::new(stem.split_once('-')?.0))
+}
+
+/// Removes the distribution whose `.dist-info`, `.egg-info` or `.egg-link` is given.
 ///
 /// # Errors
 /// When a file can't be removed. Then RECORD is still there, and it can be tried again.
 pub fn uninstall(dist_info: &Path, site: &Site) -> io::Result<Removed> {
     let root = fs::canonicalize(&site.root)?;
     let Ok(dist_info) = fs::canonicalize(dist_info) else {
-        return Ok(Removed::Unlisted);
+        return Ok(Removed::Elsewhere);
     };
     let Some(parent) = dist_info
         .parent()
         .filter(|parent| parent.starts_with(&root))
     else {
-        return Ok(Removed::Unlisted);
+        return Ok(Removed::Elsewhere);
     };
-    let Some(rows) = std::fs::read(dist_info.join("RECORD"))
-        .ok()
-        .and_then(|bytes| parse_rows(&String::from_utf8_lossy(&bytes)).ok())
-    else {
+    if dist_info.extension() == Some("egg-link".as_ref()) {
+        return legacy::unlink(&dist_info).map(|()| Removed::Yes);
+    }
+    let Some(listed) = listed(&dist_info, parent) else {
         return Ok(Removed::Unlisted);
     };
     let mut paths = Paths {
@@ -51,8 +101,8 @@ pub fn uninstall(dist_info: &Path, site: &Site) -> io::Result<Removed> {
         listings: FxHashMap::default(),
         files: BTreeSet::new(),
     };
-    for [path, _, _] in &rows {
-        paths.add(&parent.join(path));
+    for path in &listed {
+        paths.add(path);
     }
     let mut parents = BTreeSet::new();
     for file in paths
@@ -66,6 +116,16 @@ pub fn uninstall(dist_info: &Path, site: &Site) -> io::Result<Removed> {
     remove_empty(&parents, &root, &protected(&root, parent, site));
     remove_folder(&dist_info, parent)?;
     Ok(Removed::Yes)
+}
+
+/// The files that a distribution says are its own.
+fn listed(dist_info: &Path, parent: &Path) -> Option<Vec<PathBuf>> {
+    if dist_info.extension() == Some("egg-info".as_ref()) {
+        return legacy::files(dist_info);
+    }
+    let bytes = std::fs::read(dist_info.join("RECORD")).ok()?;
+    let rows = parse_rows(&String::from_utf8_lossy(&bytes)).ok()?;
+    Some(rows.iter().map(|[path, _, _]| parent.join(path)).collect())
 }
 
 /// Files to remove, and what was already looked up on the way to them.

@@ -26,8 +26,11 @@ fn content(path: &Path, file: &str) -> Result<Vec<u8>, IndexError> {
     let wrong = |reason: String| IndexError::archive(file, reason);
     let opened = fs_err::File::open(path)
         .map_err(|error| IndexError::file(format!("`{file}` can't be read"), error))?;
-    let mut archive = zip::ZipArchive::new(std::io::BufReader::new(opened))
-        .map_err(|error| wrong(error.to_string()))?;
+    let mut archive = zip::ZipArchive::new(std::io::BufReader::new(opened)).map_err(|error| {
+        wrong(format!(
+            "it is no ZIP archive, or not a whole one ({error})"
+        ))
+    })?;
     // A name that can't be read is not the one that is looked for.
     let names: Vec<Cow<'_, str>> = archive.file_names().filter_map(Result::ok).collect();
     let name = metadata_name(names.iter().map(|name| &**name), file)
