@@ -87,6 +87,14 @@ impl Console {
             .clone()
     }
 
+    /// What was said so far is none of what follows.
+    pub(crate) fn start_anew(&self) {
+        self.said
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
     /// Says a line again that was said in another run.
     pub(crate) fn repeat(&self, said: &Said) {
         match said {

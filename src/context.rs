@@ -4,6 +4,7 @@
 use std::cell::OnceCell;
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
@@ -51,7 +52,7 @@ pub(crate) struct Context<'a> {
     environment: OnceCell<Environment>,
     /// Never shut down: what it still does when a command is done (fetching pages that turned out not to
     /// matter) is not worth waiting for, and every write to the cache is atomic.
-    runtime: OnceCell<ManuallyDrop<Runtime>>,
+    runtime: Rc<OnceCell<ManuallyDrop<Runtime>>>,
     builder: OnceCell<Arc<LateBuilder>>,
     index: OnceCell<Index>,
 }
@@ -112,7 +113,7 @@ impl<'a> Context<'a> {
             project: OnceCell::new(),
             settings: OnceCell::new(),
             environment: OnceCell::new(),
-            runtime: OnceCell::new(),
+            runtime: Rc::default(),
             builder: OnceCell::new(),
             index: OnceCell::new(),
         }
@@ -120,7 +121,19 @@ impl<'a> Context<'a> {
 
     /// The same run on another project.
     pub(crate) fn of_project(&self, root: PathBuf) -> Self {
-        Self::begin(self.console, root, self.no_cache, self.variables.clone())
+        self.begin_as(root, self.variables.clone())
+    }
+
+    /// The same run on one of many projects: an environment that is switched on in the shell can't be that of all.
+    pub(crate) fn of_member(&self, root: PathBuf) -> Self {
+        self.begin_as(root, self.variables.without(&environment::ACTIVE))
+    }
+
+    fn begin_as(&self, root: PathBuf, variables: Variables) -> Self {
+        Self {
+            runtime: Rc::clone(&self.runtime),
+            ..Self::begin(self.console, root, self.no_cache, variables)
+        }
     }
 
     /// Where the search for the project begins.

@@ -19,8 +19,9 @@ use crate::failure::Failure;
 use crate::progress::Notes;
 use crate::settings::Settings;
 
-/// Options that may stand in any place and change no answer.
-const HARMLESS: [&str; 2] = ["-n", "--no-interaction"];
+/// Options that may stand in any place and change no answer for a single project.
+const HARMLESS: [&str; 3] = ["-n", "--no-interaction", ALL];
+const ALL: &str = "--all";
 /// Options of `install` and `sync` that a record may be of. The values of some are words of their own.
 const OF_INSTALL: [&str; 12] = [
     "--without",
@@ -46,21 +47,42 @@ pub(crate) fn answer(arguments: &[OsString]) -> Option<()> {
         cli::print_version(&console);
         return Some(());
     }
-    let command = plain(words)?;
-    let cx = Context::here(&console).ok()?;
-    let root = cx.root().ok()?;
-    let facts = facts(&cx, &command).ok().flatten()?;
+    if words.contains(&ALL) {
+        return None;
+    }
+    repeat(&Context::here(&console).ok()?, &plain(words)?)
+}
+
+/// Answers for one of the projects of `--all`.
+pub(crate) fn answer_member(cx: &Context) -> Option<()> {
+    if cx.no_cache {
+        return None;
+    }
+    let arguments = arguments();
+    repeat(cx, &plain(arguments.iter().map(String::as_str).collect())?)
+}
+
+/// Says again what the last run of this command on this project has said, if nothing has changed since.
+fn repeat(cx: &Context, command: &[&str]) -> Option<()> {
+    let facts = facts(cx, command).ok().flatten()?;
     let seen = Seen {
-        root,
-        command: &command,
+        root: cx.root().ok()?,
+        command,
         facts: &facts,
         began: cx.began,
     };
     let record = Record::find(&cx.cache().ok()?, seen)?;
     for said in &record.said {
-        console.repeat(said);
+        cx.console.repeat(said);
     }
     Some(())
+}
+
+/// The words after the program's name; none, if some can't be read.
+fn arguments() -> Vec<String> {
+    let words = std::env::args_os().skip(1);
+    let words: Result<_, _> = words.map(OsString::into_string).collect();
+    words.unwrap_or_default()
 }
 
 /// The words of a command that may have nothing to do, without the harmless ones; `None` for any other.
@@ -121,11 +143,7 @@ pub(crate) fn remember_install(
 }
 
 fn remember(cx: &Context, looked_at: LookedAt) -> Result<(), Failure> {
-    let arguments: Option<Vec<String>> = std::env::args_os()
-        .skip(1)
-        .map(|word| word.into_string().ok())
-        .collect();
-    let arguments = arguments.unwrap_or_default();
+    let arguments = arguments();
     let words = arguments.iter().map(String::as_str).collect();
     let Some(command) = plain(words) else {
         return Ok(());

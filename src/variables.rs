@@ -14,6 +14,13 @@ impl Variables {
         Self(std::env::vars_os().collect())
     }
 
+    /// All but these.
+    pub(crate) fn without(&self, names: &[&str]) -> Self {
+        let mut others = self.0.clone();
+        others.retain(|name, _| !names.iter().any(|left_out| name == *left_out));
+        Self(others)
+    }
+
     /// The value of `name` as it is.
     pub(crate) fn raw(&self, name: &str) -> Option<&OsStr> {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str)

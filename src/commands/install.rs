@@ -13,6 +13,7 @@ use resolver::name::GroupName;
 use resolver::project::Project;
 use resolver::solver::Part;
 
+use super::every::every;
 use super::lock;
 use crate::console::{BOLD, Console, INFO, NAME, Output, Verbosity, WARNING};
 use crate::context::Context;
@@ -55,6 +56,9 @@ pub(crate) struct WhatArgs {
     /// Leave out path dependencies that are directories (for a Docker layer without their sources)
     #[arg(long)]
     no_directory: bool,
+    /// Do it for every project of the repository that has a lock file, each in its own environment
+    #[arg(long)]
+    all: bool,
     /// Tell what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -88,6 +92,16 @@ pub(crate) fn run(cx: &Context, args: &InstallArgs) -> Result<(), Failure> {
 /// # Errors
 /// As [`run`].
 pub(crate) fn install(cx: &Context, args: &WhatArgs, removal: Removal) -> Result<(), Failure> {
+    if !args.all {
+        return install_one(cx, args, removal);
+    }
+    every(cx, |cx| match shortcut::answer_member(cx) {
+        Some(()) => Ok(()),
+        None => install_one(cx, args, removal),
+    })
+}
+
+fn install_one(cx: &Context, args: &WhatArgs, removal: Removal) -> Result<(), Failure> {
     let project = cx.project()?;
     let read_ahead = fetch_ahead(cx, project, args);
     // Poetry: the environment is made before any option is looked at.

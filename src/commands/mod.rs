@@ -2,6 +2,7 @@
 
 pub(crate) mod bundle;
 pub(crate) mod env;
+pub(crate) mod every;
 pub(crate) mod install;
 pub(crate) mod lock;
 pub(crate) mod run;

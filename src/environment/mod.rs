@@ -18,7 +18,7 @@ use resolver::cache::Cache;
 use resolver::constraint::Constraint;
 use resolver::project::Project;
 
-pub(crate) use surroundings::{active, places};
+pub(crate) use surroundings::{ACTIVE, active, places};
 
 use crate::console::Console;
 use crate::environment::create::InPlaceOf;

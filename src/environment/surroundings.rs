@@ -7,6 +7,9 @@ use installer::python::find::Places;
 use crate::settings::Settings;
 use crate::variables::Variables;
 
+/// The variables that tell which environment is switched on in the shell.
+pub(crate) const ACTIVE: [&str; 3] = ["VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV"];
+
 /// Poetry: the environment that is switched on in the shell, but never conda's own. An empty `VIRTUAL_ENV`
 /// hides `CONDA_PREFIX`.
 pub(crate) fn active(variables: &Variables) -> Option<PathBuf> {
