@@ -9,10 +9,11 @@ use std::path::{Component, Path, PathBuf};
 use resolver::name::PackageName;
 use resolver::project::Project;
 
+use crate::build::native::build_script;
 use crate::build::native::entry_points::{EntryPoints, file_scripts};
 use crate::build::native::wheel::{WheelName, dist_info_files, editable_pth, is_executable};
 use crate::build::{BuildError, RecordRow, record_text, write_atomically};
-use crate::environment::Environment;
+use crate::environment::{Environment, Installed};
 use crate::wheel::{file_url, parse_rows};
 
 /// A file to be written.
@@ -47,7 +48,10 @@ pub fn install_root(
     let (scripts, warnings) = copied_scripts(project, environment)?;
     files.extend(scripts);
 
-    let wheel = WheelName::of(project)?;
+    let mut wheel = WheelName::of(project)?;
+    if build_script(project).is_some() {
+        wheel = wheel.for_interpreter(&environment.interpreter.tags);
+    }
     let dist_info = site_packages.join(wheel.dist_info());
     let described = dist_info_content(project, &wheel, &dist_info, &files)?;
 
@@ -73,6 +77,32 @@ pub fn install_root(
     }
     write_folder(&dist_info, &described)?;
     Ok(warnings)
+}
+
+/// Removes what the root project was installed as when it had another name.
+///
+/// Poetry: it stays, scripts and all.
+///
+/// # Errors
+/// When files can't be removed.
+pub fn remove_former(
+    project: &Project,
+    environment: &Environment,
+    installed: &[Installed],
+) -> Result<(), BuildError> {
+    let name = project.package_name();
+    let url = file_url(&project.root);
+    let is_former = |found: &&Installed| {
+        let direct = found.direct_url.as_ref();
+        let is_editable = |direct: &serde_json::Value| {
+            direct["dir_info"]["editable"] == true && direct["url"] == url
+        };
+        !found.is_system && Some(&found.name) != name.as_ref() && direct.is_some_and(is_editable)
+    };
+    for former in installed.iter().filter(is_former) {
+        remove_distribution(environment, &former.dist_info, &[])?;
+    }
+    Ok(())
 }
 
 /// The scripts of `console_scripts` and `gui_scripts`.

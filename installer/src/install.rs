@@ -1,8 +1,8 @@
 //! Carries out a plan.
 //!
 //! Downloads run on the runtime, unpacking and linking on threads of their own; a wheel is unpacked and linked as
-//! soon as it has arrived. Poetry's order is kept where it shows: removals come first, then everything that is no
-//! folder, at once, then path dependencies one after the other.
+//! soon as it has arrived. Poetry's order is kept where it shows: removals come first, then everything that is not
+//! editable, at once, then what is, one after the other.
 
 mod error;
 mod job;
@@ -16,22 +16,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
 
 use futures_util::StreamExt;
+use indexmap::IndexMap;
 use resolver::dist::Source;
 use resolver::index::Index;
 use resolver::lock::{LockedPackage, SourceKind};
-use rustc_hash::FxHashMap;
 
 use crate::build::BuildFrontend;
 use crate::environment::{Environment, Installed};
-use crate::fetch::{Fetched, Fetcher};
+use crate::fetch::{BinaryPolicy, Fetched, Fetcher};
 use crate::plan::{Operation, Plan};
+use crate::trees::clone_folder;
 use crate::wheel::{Linker, Site, Store, file_url, remove_leftovers, uninstall};
 
 pub use error::InstallError;
 
 /// Called as an installation goes on; `()` is silent.
 pub trait Reporter: Send + Sync {
-    /// An operation starts (Poetry prints its line now, without a terminal).
+    /// An operation starts (Poetry prints its line now, without a terminal), or its turn to be skipped has come.
     fn started(&self, _operation: &Operation) {}
     /// Bytes of an archive have arrived.
     fn downloaded(&self, _operation: &Operation, _bytes: u64, _total: Option<u64>) {}
@@ -54,6 +55,8 @@ pub struct Installer<'a> {
     pub sources: &'a [Source],
     /// Builds sources.
     pub build: &'a BuildFrontend,
+    /// Which kinds of files may be installed.
+    pub policy: &'a BinaryPolicy,
     /// The environment to change.
     pub environment: &'a Environment,
     /// Folder of the lock file.
@@ -89,6 +92,7 @@ impl Installer<'_> {
                 index: self.index,
                 sources: self.sources,
                 tags: &self.environment.interpreter.tags,
+                policy: self.policy,
                 folder: &self.folder,
             },
             store: Store::new(self.index.cache()),
@@ -147,7 +151,7 @@ impl<'a> Run<'a> {
                         at_once.push(step);
                     }
                 }
-                Operation::Skip { .. } => {}
+                Operation::Skip { .. } => self.reporter.started(operation),
             }
         }
         self.at_once(&at_once);
@@ -248,14 +252,19 @@ impl<'a> Run<'a> {
         };
         let mut here = Vec::new();
         let mut elsewhere = Vec::new();
-        let mut repositories: FxHashMap<&str, Vec<Step<'_>>> = FxHashMap::default();
+        let mut trees = Vec::new();
+        let mut repositories: IndexMap<&str, Vec<Step<'_>>> = IndexMap::default();
         for &step in steps {
             match step.package.source.as_ref() {
                 Some(source) if source.kind == SourceKind::Git => {
                     repositories.entry(&source.url).or_default().push(step);
                 }
+                Some(source) if source.kind == SourceKind::Directory => trees.push(step),
                 Some(source) if source.kind == SourceKind::File => here.push((step, None)),
-                _ => match self.fetcher.local(step.package, |file| self.is_known(file)) {
+                _ => match self
+                    .fetcher
+                    .local(step.package, |file| self.is_known(&step.package.name, file))
+                {
                     Some(fetched) => here.push((step, Some(fetched))),
                     None => elsewhere.push(step),
                 },
@@ -272,6 +281,9 @@ impl<'a> Run<'a> {
             pool.in_place_scope(|scope| {
                 for (step, fetched) in here {
                     scope.spawn(move |_| self.step(step, || self.install_local(step, fetched)));
+                }
+                for step in trees {
+                    scope.spawn(move |_| self.step(step, || self.install_from_tree(step)));
                 }
                 // Poetry: packages of one repository go one after the other.
                 for steps in repositories.into_values() {
@@ -323,7 +335,7 @@ impl<'a> Run<'a> {
 
 /// Poetry: what came from a git repository may have left a clone in the environment's `src`.
 fn remove_clone(root: &Path, installed: &Installed) -> io::Result<()> {
-    let clone = root.join("src").join(installed.name.as_str());
+    let clone = clone_folder(root, &installed.name);
     let Some(origin) = &installed.direct_url else {
         return Ok(());
     };
@@ -334,11 +346,8 @@ fn remove_clone(root: &Path, installed: &Installed) -> io::Result<()> {
     Ok(())
 }
 
-/// Poetry: folders are built when everything else is there, and so are clones that stay.
+/// Poetry: what is editable is built when everything else is there.
 fn goes_in_turn(package: &LockedPackage) -> bool {
-    match package.source.as_ref().map(|source| source.kind) {
-        Some(SourceKind::Directory) => true,
-        Some(SourceKind::Git) => package.develop,
-        _ => false,
-    }
+    let kind = package.source.as_ref().map(|source| source.kind);
+    matches!(kind, Some(SourceKind::Directory | SourceKind::Git)) && package.develop
 }

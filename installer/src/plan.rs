@@ -1,7 +1,7 @@
 //! What to do to an environment: Lockfile × Selection × Environment → operations.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use percent_encoding::percent_decode_str;
@@ -13,6 +13,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 
 use crate::environment::Installed;
+use crate::trees::TreeState;
 
 /// Which part of a lock is wanted.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -34,6 +35,8 @@ pub struct PlanOptions {
     pub root: Option<PackageName>,
     /// Folder of the lock file: relative paths of path dependencies start there.
     pub folder: std::path::PathBuf,
+    /// Installed from folders, as far as that is known: do they still hold what is installed?
+    pub trees: BTreeMap<PackageName, TreeState>,
     /// `--no-directory`: leave out directory packages.
     pub skip_directories: bool,
 }
@@ -204,6 +207,9 @@ impl Planner<'_> {
     }
 
     fn is_up_to_date(&self, package: &LockedPackage, installed: &Installed) -> bool {
+        if let Some(state) = self.options.trees.get(&package.name) {
+            return *state == TreeState::Same;
+        }
         let origin = InstalledOrigin::of(installed);
         if package.version != installed.version {
             return false;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use installer::build::BuildError;
+use installer::build::{BuildError, has_build_script};
 use installer::editable;
-use installer::environment::Environment;
+use installer::environment::{Environment, Installed};
 use installer::install::{InstallError, Installer};
 use installer::plan::{Plan, PlanOptions, Selection};
+use installer::trees::{Trees, World};
 use resolver::lock::{LockError, Lockfile};
 use resolver::name::GroupName;
 use resolver::project::Project;
@@ -16,7 +17,7 @@ use super::lock;
 use crate::console::{BOLD, INFO, NAME, WARNING};
 use crate::context::Context;
 use crate::failure::{self, Failure};
-use crate::progress::{self, Installing, Which};
+use crate::progress::{self, Installing};
 use crate::selection::{self, DefaultGroups, ExtraArgs, GroupArgs};
 
 /// Installs the project's dependencies
@@ -101,13 +102,14 @@ pub(crate) fn install(cx: &Context, args: &WhatArgs, removal: Removal) -> Result
     tell_finding(cx);
     let options = PlanOptions {
         synchronize: removal == Removal::Unwanted,
-        locked_before: BTreeSet::new(),
         root: project.package_name(),
         folder: project.root.clone(),
         skip_directories: args.no_directory,
+        ..PlanOptions::default()
     };
     let markers = &environment.interpreter.markers;
-    let lockfile = if is_locked && !lockfile.metadata.has_groups_and_markers() {
+    let re_resolve = cx.settings()?.re_resolve || !lockfile.metadata.has_groups_and_markers();
+    let lockfile = if is_locked && re_resolve {
         let part = Part {
             groups: &groups,
             extras: &extras,
@@ -117,22 +119,16 @@ pub(crate) fn install(cx: &Context, args: &WhatArgs, removal: Removal) -> Result
     } else {
         lockfile
     };
-    let plan = Plan::new(
-        &lockfile,
-        &Selection { groups, extras },
-        markers,
-        &environment.installed()?,
-        &options,
-    );
     let how = How {
         dry_run: args.dry_run,
         compile: args.compile,
     };
-    carry_out(cx, environment, &plan, how)?;
+    let selection = Selection { groups, extras };
+    let installed = bring(cx, environment, &lockfile, &selection, options, how)?;
     if !is_locked && !args.dry_run {
         lock::write(cx, &lockfile)?;
     }
-    install_root(cx, project, environment, args)
+    install_root(cx, project, environment, &installed, args)
 }
 
 /// Poetry: a line before it decides what to do.
@@ -155,7 +151,8 @@ fn from_lock(cx: &Context, project: &Project) -> Result<Lockfile, Failure> {
              Run `poetry lock` to fix the lock file.",
         ));
     }
-    if !lockfile.metadata.has_groups_and_markers() && cx.console.is_verbose() {
+    let must_resolve = !cx.settings()?.re_resolve && !lockfile.metadata.has_groups_and_markers();
+    if must_resolve && cx.console.is_verbose() {
         let text = "Cannot install without re-resolving \
                     because the lock file is not at least version 2.1";
         cx.console.line(format_args!("{INFO}{text}{INFO:#}"));
@@ -180,11 +177,43 @@ pub(crate) struct How {
     pub(crate) compile: bool,
 }
 
-/// Carries out a plan, with words.
+/// Brings the environment to what is wanted of a lock, with words. Returns what was installed before.
 ///
 /// # Errors
 /// When something can't be fetched, built or installed.
-pub(crate) fn carry_out(
+pub(crate) fn bring(
+    cx: &Context,
+    environment: &Environment,
+    lockfile: &Lockfile,
+    selection: &Selection,
+    options: PlanOptions,
+    how: How,
+) -> Result<Vec<Installed>, Failure> {
+    let world = World {
+        environment,
+        folder: &cx.project()?.root,
+        rules: &cx.build_rules()?,
+    };
+    let installed = environment.installed()?;
+    let mut trees = Trees::read(environment);
+    let options = PlanOptions {
+        trees: trees.compare(&lockfile.packages, &installed, world),
+        ..options
+    };
+    let markers = &environment.interpreter.markers;
+    let plan = Plan::new(lockfile, selection, markers, &installed, &options);
+    let done = carry_out(cx, environment, &plan, how);
+    if !how.dry_run {
+        if plan.has_work() {
+            trees.note(&lockfile.packages, &environment.installed()?, world);
+        }
+        trees.write();
+    }
+    done.map(|()| installed)
+}
+
+/// Carries out a plan.
+fn carry_out(
     cx: &Context,
     environment: &Environment,
     plan: &Plan,
@@ -193,15 +222,10 @@ pub(crate) fn carry_out(
     let project = cx.project()?;
     let verbose = how.dry_run || cx.console.is_verbose();
     progress::print_summary(cx.console, plan, verbose);
-    if verbose {
-        let which = if how.dry_run {
-            Which::All
-        } else {
-            Which::Skipped
-        };
-        progress::print_operations(cx.console, plan, &project.root, which);
-    }
     if how.dry_run || !plan.has_work() {
+        if verbose {
+            progress::print_operations(cx.console, plan, &project.root);
+        }
         return Ok(());
     }
     cx.tell_unheeded_settings();
@@ -209,6 +233,7 @@ pub(crate) fn carry_out(
         index: cx.index()?,
         sources: &project.all_sources(),
         build: cx.build_frontend()?,
+        policy: &cx.settings()?.binary_policy,
         environment,
         folder: project.root.clone(),
         runtime: cx.runtime()?.handle().clone(),
@@ -221,11 +246,17 @@ pub(crate) fn carry_out(
         .map_err(|error| install_failure(cx, error))
 }
 
-/// Poetry: what fails with one package is told among the operations, on stdout and set in.
+/// Poetry: what fails with one package is told among the operations, on stdout; what is no build back end's fault is
+/// set in.
 fn install_failure(cx: &Context, error: InstallError) -> Failure {
     let advice = error.advice(cx.console.is_verbose());
     let text = match &error {
         InstallError::Environment(_) | InstallError::Io(_) => return error.into(),
+        InstallError::Build { .. } => {
+            cx.console
+                .line(format_args!("\n{WARNING}{error}{WARNING:#}\n"));
+            return Failure::silent();
+        }
         InstallError::Failed { source, .. } => {
             // The line about the package comes last, as a summary.
             let mut text = failure::with_causes(source.as_ref());
@@ -246,6 +277,7 @@ fn install_root(
     cx: &Context,
     project: &Project,
     environment: &Environment,
+    installed: &[Installed],
     args: &WhatArgs,
 ) -> Result<(), Failure> {
     if args.no_root || !project.package_mode {
@@ -260,23 +292,19 @@ fn install_root(
         cx.console.line("");
         return Ok(());
     }
-    if has_build_settings(project) {
+    if has_build_script(project) {
+        let requires = project.build_system.requires.join(", ");
+        cx.console.error_line(format_args!(
+            "{BOLD}Preparing{BOLD:#} build environment with build-system requirements {NAME}{requires}{NAME:#}"
+        ));
         cx.build_frontend()?.run_build_script(project)?;
     }
+    editable::remove_former(project, environment, installed)?;
     let warnings = editable::install_root(project, environment).map_err(root_failure)?;
     for warning in warnings {
         cx.console.warning(format_args!("Warning: {warning}"));
     }
     Ok(())
-}
-
-/// Only with `[tool.poetry.build]` there may be a script to run, and a front end to make for it.
-fn has_build_settings(project: &Project) -> bool {
-    let tool = project
-        .document
-        .get("tool")
-        .and_then(|tool| tool.get("poetry"));
-    tool.is_some_and(|poetry| poetry.get("build").is_some())
 }
 
 /// Poetry: a project without its package is mostly an application, so there is a lot of advice.

@@ -1,5 +1,10 @@
 //! `mpoetry install` and `mpoetry sync`.
 
+mod changes;
+mod failures;
+mod libraries;
+mod settings;
+
 use super::{locked_service, service};
 use crate::support::{Fault, Fixture, Member, Sdist, Wheel};
 

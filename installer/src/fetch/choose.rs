@@ -8,6 +8,7 @@ use resolver::index::{FileKind, IndexFile, Page};
 use resolver::lock::LockedPackage;
 use resolver::tag::Tags;
 
+use super::BinaryPolicy;
 use crate::install::InstallError;
 
 /// How good a file is; the greatest is the best.
@@ -90,21 +91,46 @@ fn is_source_or_wheel(file: &str) -> bool {
     .any(|end| file.ends_with(end))
 }
 
+/// How many files of a release `installer.no-binary` and `installer.only-binary` have ruled out.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Refused {
+    /// Wheels.
+    pub wheels: usize,
+    /// Source distributions.
+    pub sdists: usize,
+}
+
+impl Refused {
+    fn of(files: &[&IndexFile]) -> Self {
+        let wheels = (files.iter())
+            .filter(|file| file.kind == FileKind::Wheel)
+            .count();
+        Self {
+            wheels,
+            sdists: files.len() - wheels,
+        }
+    }
+}
+
 /// The file on an index's page that Poetry would take: of those whose hash is in the lock, the best that is not
 /// yanked, or the best that is.
 pub(super) fn on_page(
     package: &LockedPackage,
     page: &Page,
     tags: &Tags,
+    policy: &BinaryPolicy,
 ) -> Result<IndexFile, InstallError> {
     let release: Vec<&IndexFile> = page
         .files
         .iter()
         .filter(|file| file.version == package.version)
         .collect();
+    let (allowed, refused): (Vec<&IndexFile>, Vec<&IndexFile>) = release
+        .iter()
+        .partition(|file| policy.allows(&package.name, &file.filename));
     let mut unsupported = Vec::new();
     let mut candidates = Vec::new();
-    for file in &release {
+    for file in &allowed {
         match Rank::of(&file.filename, tags) {
             Some(rank) => {
                 candidates.push((is_locked(package, file), file.yanked.is_none(), rank, *file));
@@ -120,6 +146,7 @@ pub(super) fn on_page(
             package: title(package),
             name: package.name.to_string(),
             seen: release.len(),
+            refused: Refused::of(&refused),
             unsupported,
             source_name: package
                 .source

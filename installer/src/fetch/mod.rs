@@ -6,6 +6,7 @@
 
 mod choose;
 mod git;
+mod policy;
 mod sdist;
 
 use std::path::{Path, PathBuf};
@@ -23,8 +24,10 @@ use sha2::{Digest, Sha256};
 use crate::install::InstallError;
 use crate::plan::resolve;
 
+pub use choose::Refused;
 pub(crate) use choose::{Ranked, locked_files};
 pub(crate) use git::check_out;
+pub use policy::{BinaryPolicy, PackageFilter};
 pub use sdist::SdistError;
 pub(crate) use sdist::unpack as unpack_sdist;
 
@@ -62,12 +65,20 @@ pub(crate) struct Fetcher<'a> {
     pub(crate) index: &'a Index,
     pub(crate) sources: &'a [Source],
     pub(crate) tags: &'a Tags,
+    pub(crate) policy: &'a BinaryPolicy,
     pub(crate) folder: &'a Path,
 }
 
 impl Fetcher<'_> {
     fn cache(&self) -> &Cache {
         self.index.cache()
+    }
+
+    /// The best file of a package that may be installed, if the lock alone tells.
+    fn best(&self, package: &LockedPackage) -> Option<Ranked> {
+        locked_files(package, self.tags)
+            .into_iter()
+            .find(|ranked| self.policy.allows(&package.name, &ranked.file))
     }
 
     /// The best file of a package if that needs no network: `has` tells whether something made from a file with this
@@ -84,7 +95,7 @@ impl Fetcher<'_> {
         {
             return None;
         }
-        let best = locked_files(package, self.tags).into_iter().next()?;
+        let best = self.best(package)?;
         let sha256 = best.sha256()?.to_owned();
         let path = self.index.cached_archive(&best.file, &best.hashes);
         if path.is_none() && !has(&best) {
@@ -102,7 +113,7 @@ impl Fetcher<'_> {
 
     /// The size of the file that will be chosen, if it was seen before.
     pub(crate) fn expected_size(&self, package: &LockedPackage) -> Option<u64> {
-        let best = locked_files(package, self.tags).into_iter().next()?;
+        let best = self.best(package)?;
         self.seen(best.sha256()?)?.size
     }
 
@@ -126,9 +137,8 @@ impl Fetcher<'_> {
         progress: &(dyn Fn(u64, Option<u64>) + Send + Sync),
     ) -> Result<Fetched, InstallError> {
         refuse_unhashed(package)?;
-        let seen = locked_files(package, self.tags)
-            .into_iter()
-            .next()
+        let seen = self
+            .best(package)
             .and_then(|best| Some((self.seen(best.sha256()?)?, best)));
         if let Some((seen, best)) = seen {
             // The address may be out of date; then the page tells the new one.
@@ -156,7 +166,12 @@ impl Fetcher<'_> {
             .await
             .map_err(|error| failed(package, error))?;
         let none = Arc::default();
-        let file = choose::on_page(package, page.as_ref().unwrap_or(&none), self.tags)?;
+        let file = choose::on_page(
+            package,
+            page.as_ref().unwrap_or(&none),
+            self.tags,
+            self.policy,
+        )?;
         let hashes = choose::known_hashes(package, &file.filename)?;
         let fetched = self
             .download(

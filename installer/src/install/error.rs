@@ -2,6 +2,9 @@
 
 use std::fmt::Write;
 
+use crate::build::BuildError;
+use crate::fetch::Refused;
+
 /// Why an installation failed. `Display` is Poetry's first line; [`InstallError::advice`] has the rest.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -17,6 +20,8 @@ pub enum InstallError {
         seen: usize,
         /// Wheels for other systems.
         unsupported: Vec<String>,
+        /// Files that settings have ruled out.
+        refused: Refused,
         /// The source, if the lock names one.
         source_name: Option<String>,
     },
@@ -88,6 +93,18 @@ pub enum InstallError {
         /// Its name and version.
         found: String,
     },
+    /// A package could not be built from its sources.
+    #[error("{}", build_message(.package, .title, .command, .source))]
+    Build {
+        /// Its name.
+        package: String,
+        /// Name, version and where it comes from.
+        title: String,
+        /// What reproduces it without us.
+        command: String,
+        /// What went wrong; it is part of the message.
+        source: Box<BuildError>,
+    },
     /// Anything else that went wrong with one package.
     #[error("Cannot install {package}.")]
     Failed {
@@ -124,11 +141,13 @@ impl InstallError {
                 name,
                 seen,
                 unsupported,
+                refused,
                 source_name,
                 ..
             } => Some(no_candidates(
                 name,
                 *seen,
+                *refused,
                 unsupported,
                 source_name.as_deref(),
                 verbose,
@@ -139,12 +158,30 @@ impl InstallError {
     }
 }
 
+/// Poetry: its words around what went wrong with a build, which come last.
+fn build_message(package: &str, title: &str, command: &str, error: &BuildError) -> String {
+    let cause = error.cause_text();
+    match error {
+        BuildError::Resolve { .. } => {
+            format!("{cause}\n\nCannot resolve build-system.requires for {package}.")
+        }
+        BuildError::Install { .. } => {
+            format!("{cause}\n\nCannot install build-system.requires for {package}.")
+        }
+        _ => match error.backend_text(title, command) {
+            Some(text) => text,
+            None => format!("{cause}\n\nCannot install {package}."),
+        },
+    }
+}
+
 /// Poetry: the end of a message that says more with `-v`.
 const MORE: &str = "\n\nYou can also run your poetry command with -v to see more information.";
 
 fn no_candidates(
     name: &str,
     seen: usize,
+    refused: Refused,
     unsupported: &[String],
     source: Option<&str>,
     verbose: bool,
@@ -152,6 +189,20 @@ fn no_candidates(
     let mut text = format!(
         "This is likely not a Poetry issue.\n\n  - {seen} candidate(s) were identified for the package"
     );
+    if refused.wheels > 0 {
+        let count = refused.wheels;
+        let _ = write!(
+            text,
+            "\n  - {count} wheel(s) were skipped due to your installer.no-binary policy"
+        );
+    }
+    if refused.sdists > 0 {
+        let count = refused.sdists;
+        let _ = write!(
+            text,
+            "\n  - {count} source distribution(s) were skipped due to your installer.only-binary policy"
+        );
+    }
     if !unsupported.is_empty() {
         let count = unsupported.len();
         let _ = write!(

@@ -127,6 +127,7 @@ impl Scene {
             index: &index,
             sources: &[],
             build: &build,
+            policy: &crate::fetch::BinaryPolicy::default(),
             environment: &self.fixture.environment,
             folder: self.folder().to_owned(),
             runtime: self.runtime.handle().clone(),

@@ -1,0 +1,50 @@
+//! Files and folders that tell by themselves that nothing has moved.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use resolver::unchanged::Stat;
+use serde::{Deserialize, Serialize};
+
+use super::reliable;
+
+/// Files and folders, each with what the file system said of it.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub(super) struct Watched {
+    places: Vec<(PathBuf, Option<Stat>)>,
+}
+
+impl Watched {
+    /// Nothing that could move.
+    pub(super) fn nothing() -> Self {
+        Self::default()
+    }
+
+    /// Files, and all folders above them up to `top`: a file that comes or goes shows in its folder.
+    pub(super) fn files(top: &Path, files: impl IntoIterator<Item = PathBuf>) -> Self {
+        let mut paths = BTreeSet::from([top.to_owned()]);
+        for file in files {
+            let above = file.ancestors().skip(1);
+            let above = above.take_while(|folder| folder.starts_with(top));
+            paths.extend(above.map(Path::to_owned));
+            paths.insert(file);
+        }
+        // What changed just now may change once more without a trace; it is read again next time.
+        let began = SystemTime::now();
+        let places = paths.into_iter().map(|path| {
+            let stat = reliable(&path, began);
+            (path, stat)
+        });
+        Self {
+            places: places.collect(),
+        }
+    }
+
+    /// Is everything as it was?
+    pub(super) fn is_unmoved(&self) -> bool {
+        self.places
+            .iter()
+            .all(|(path, stat)| stat.is_some() && Stat::of_any(path) == *stat)
+    }
+}
