@@ -132,6 +132,7 @@ pub(crate) struct Installing<'a> {
     console: &'a Console,
     folder: &'a Path,
     is_animated: bool,
+    verbose: bool,
     bar: LateBar,
     /// The oldest first.
     under_way: Mutex<Vec<UnderWay>>,
@@ -147,8 +148,13 @@ struct UnderWay {
 }
 
 impl<'a> Installing<'a> {
-    /// `folder` is the one of the lock file, where relative paths start.
-    pub(crate) fn start(console: &'a Console, plan: &Plan, folder: &'a Path) -> Self {
+    /// `folder` is the one of the lock file, where relative paths start. `verbose`: what is skipped is told, too.
+    pub(crate) fn start(
+        console: &'a Console,
+        plan: &Plan,
+        folder: &'a Path,
+        verbose: bool,
+    ) -> Self {
         let steps = plan
             .operations
             .iter()
@@ -159,6 +165,7 @@ impl<'a> Installing<'a> {
             console,
             folder,
             is_animated: console.is_animated(),
+            verbose,
             bar: LateBar::new(console, Some(steps as u64), template),
             under_way: Mutex::default(),
         }
@@ -199,7 +206,7 @@ impl<'a> Installing<'a> {
 impl installer::install::Reporter for Installing<'_> {
     fn started(&self, operation: &Operation) {
         if is_skipped(operation) {
-            if self.console.is_verbose() {
+            if self.verbose {
                 self.line(operation, State::Started);
             }
             return;

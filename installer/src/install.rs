@@ -16,15 +16,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
 
 use futures_util::StreamExt;
-use indexmap::IndexMap;
 use resolver::dist::Source;
 use resolver::index::Index;
 use resolver::lock::{LockedPackage, SourceKind};
+use rustc_hash::FxHashMap;
 
 use crate::build::BuildFrontend;
 use crate::environment::{Environment, Installed};
-use crate::fetch::{BinaryPolicy, Fetched, Fetcher};
-use crate::plan::{Operation, Plan};
+use crate::fetch::{BinaryPolicy, Fetched, Fetcher, Ranked};
+use crate::plan::{Operation, Plan, Turn};
 use crate::trees::clone_folder;
 use crate::wheel::{Linker, Site, Store, file_url, remove_leftovers, uninstall};
 
@@ -133,30 +133,52 @@ struct Step<'a> {
     package: &'a LockedPackage,
 }
 
-impl<'a> Run<'a> {
+impl<'a> Step<'a> {
+    /// `None` if the operation brings nothing in.
+    fn of(operation: &'a Operation) -> Option<Self> {
+        match operation {
+            Operation::Install(package) | Operation::Update { to: package, .. } => {
+                Some(Self { operation, package })
+            }
+            Operation::Uninstall(_) | Operation::Skip { .. } => None,
+        }
+    }
+}
+
+/// Work that needs no download of its own.
+enum Work<'a> {
+    /// From a file, chosen already if that was possible.
+    File(Step<'a>, Option<Fetched>),
+    /// From source trees, one after the other.
+    Trees(Vec<Step<'a>>),
+}
+
+impl Run<'_> {
     fn all(&self, plan: &Plan) {
         let mut at_once = Vec::new();
         let mut in_turn = Vec::new();
         for operation in &plan.operations {
             match operation {
                 Operation::Uninstall(_) => self.remove(operation),
+                _ if operation.turn() == Turn::Editable => in_turn.push(operation),
+                Operation::Skip { .. } => self.reporter.started(operation),
                 Operation::Install(package) | Operation::Update { to: package, .. } => {
                     let step = Step { operation, package };
                     // Poetry: pip goes first and alone.
                     if package.name.as_str() == "pip" {
                         self.at_once(&[step]);
-                    } else if goes_in_turn(package) {
-                        in_turn.push(step);
                     } else {
                         at_once.push(step);
                     }
                 }
-                Operation::Skip { .. } => self.reporter.started(operation),
             }
         }
         self.at_once(&at_once);
-        for step in in_turn {
-            self.step(step, || self.install_from_tree(step));
+        for operation in in_turn {
+            match Step::of(operation) {
+                Some(step) => self.step(step, || self.install_from_tree(step)),
+                None => self.reporter.started(operation),
+            }
         }
         if self.installer.compile && !self.is_stopped() {
             self.compile();
@@ -235,41 +257,20 @@ impl<'a> Run<'a> {
 
     /// Everything that depends on nothing but its own file.
     fn at_once(&self, steps: &[Step<'_>]) {
-        if steps.is_empty() || self.is_stopped() {
+        let Some(first) = steps.first().filter(|_| !self.is_stopped()) else {
             return;
-        }
+        };
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(self.installer.workers.max(1))
             .build();
         let pool = match pool {
             Ok(pool) => pool,
             Err(error) => {
-                return self.fail(
-                    steps[0].operation,
-                    InstallError::failed("the packages", error),
-                );
+                let error = InstallError::failed("the packages", error);
+                return self.fail(first.operation, error);
             }
         };
-        let mut here = Vec::new();
-        let mut elsewhere = Vec::new();
-        let mut trees = Vec::new();
-        let mut repositories: IndexMap<&str, Vec<Step<'_>>> = IndexMap::default();
-        for &step in steps {
-            match step.package.source.as_ref() {
-                Some(source) if source.kind == SourceKind::Git => {
-                    repositories.entry(&source.url).or_default().push(step);
-                }
-                Some(source) if source.kind == SourceKind::Directory => trees.push(step),
-                Some(source) if source.kind == SourceKind::File => here.push((step, None)),
-                _ => match self
-                    .fetcher
-                    .local(step.package, |file| self.is_known(&step.package.name, file))
-                {
-                    Some(fetched) => here.push((step, Some(fetched))),
-                    None => elsewhere.push(step),
-                },
-            }
-        }
+        let (here, elsewhere) = self.sort(steps);
         let (sender, receiver) = mpsc::channel();
         std::thread::scope(|threads| {
             if elsewhere.is_empty() {
@@ -279,19 +280,8 @@ impl<'a> Run<'a> {
                 threads.spawn(move || runtime.block_on(self.download(elsewhere, sender)));
             }
             pool.in_place_scope(|scope| {
-                for (step, fetched) in here {
-                    scope.spawn(move |_| self.step(step, || self.install_local(step, fetched)));
-                }
-                for step in trees {
-                    scope.spawn(move |_| self.step(step, || self.install_from_tree(step)));
-                }
-                // Poetry: packages of one repository go one after the other.
-                for steps in repositories.into_values() {
-                    scope.spawn(move |_| {
-                        for step in steps {
-                            self.step(step, || self.install_from_tree(step));
-                        }
-                    });
+                for work in here {
+                    scope.spawn(move |_| self.work(work));
                 }
                 for (step, fetched) in receiver {
                     scope.spawn(move |_| {
@@ -302,6 +292,50 @@ impl<'a> Run<'a> {
                 }
             });
         });
+    }
+
+    /// What can be done here, in order, and what has to be downloaded first.
+    fn sort<'s>(&self, steps: &[Step<'s>]) -> (Vec<Work<'s>>, Vec<Step<'s>>) {
+        let mut here = Vec::new();
+        let mut elsewhere = Vec::new();
+        // Poetry: packages of one repository go one after the other.
+        let mut repositories: FxHashMap<&str, usize> = FxHashMap::default();
+        for &step in steps {
+            match step.package.source.as_ref() {
+                Some(source) if source.kind == SourceKind::Git => {
+                    let place = *repositories.entry(&source.url).or_insert(here.len());
+                    match here.get_mut(place) {
+                        Some(Work::Trees(steps)) => steps.push(step),
+                        _ => here.push(Work::Trees(vec![step])),
+                    }
+                }
+                Some(source) if source.kind == SourceKind::Directory => {
+                    here.push(Work::Trees(vec![step]));
+                }
+                Some(source) if source.kind == SourceKind::File => {
+                    here.push(Work::File(step, None));
+                }
+                _ => {
+                    let is_known = |file: &Ranked| self.is_known(&step.package.name, file);
+                    match self.fetcher.local(step.package, is_known) {
+                        Some(fetched) => here.push(Work::File(step, Some(fetched))),
+                        None => elsewhere.push(step),
+                    }
+                }
+            }
+        }
+        (here, elsewhere)
+    }
+
+    fn work(&self, work: Work<'_>) {
+        match work {
+            Work::File(step, fetched) => self.step(step, || self.install_local(step, fetched)),
+            Work::Trees(steps) => {
+                for step in steps {
+                    self.step(step, || self.install_from_tree(step));
+                }
+            }
+        }
     }
 
     /// Downloads, the largest files first, and hands each on as it arrives.
@@ -344,10 +378,4 @@ fn remove_clone(root: &Path, installed: &Installed) -> io::Result<()> {
         fs_err::remove_dir_all(clone)?;
     }
     Ok(())
-}
-
-/// Poetry: what is editable is built when everything else is there.
-fn goes_in_turn(package: &LockedPackage) -> bool {
-    let kind = package.source.as_ref().map(|source| source.kind);
-    matches!(kind, Some(SourceKind::Directory | SourceKind::Git)) && package.develop
 }

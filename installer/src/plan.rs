@@ -64,6 +64,17 @@ pub enum Operation {
     },
 }
 
+/// When an operation is done, among those of the same depth.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Turn {
+    /// At once.
+    First,
+    /// With those of the same repository one after the other.
+    Repository,
+    /// Alone: it stays where its sources are, or is a clone in the environment.
+    Editable,
+}
+
 /// Why an operation is skipped.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum SkipReason {
@@ -104,6 +115,24 @@ impl Operation {
         }
     }
 
+    /// When it is done, among operations of the same depth.
+    ///
+    /// Poetry: repositories follow what needs none, and what is editable is built when everything else is there.
+    #[must_use]
+    pub fn turn(&self) -> Turn {
+        let (Self::Install(package)
+        | Self::Update { to: package, .. }
+        | Self::Skip { package, .. }) = self
+        else {
+            return Turn::First;
+        };
+        match package.source.as_ref().map(|source| source.kind) {
+            Some(SourceKind::Directory | SourceKind::Git) if package.develop => Turn::Editable,
+            Some(SourceKind::Git) => Turn::Repository,
+            _ => Turn::First,
+        }
+    }
+
     /// The version that will be there, or the one that will be gone.
     #[must_use]
     pub fn version(&self) -> &Version {
@@ -141,7 +170,7 @@ impl Plan {
             }
         }
         // Poetry: what others need comes before them, as far as that is known.
-        let order = |operation: &Operation| Reverse(operation.depth());
+        let order = |operation: &Operation| (Reverse(operation.depth()), operation.turn());
         operations.sort_by(|a, b| {
             (order(a).cmp(&order(b)))
                 .then_with(|| a.name().cmp(b.name()))

@@ -121,6 +121,7 @@ pub(crate) fn install(cx: &Context, args: &WhatArgs, removal: Removal) -> Result
     };
     let how = How {
         dry_run: args.dry_run,
+        verbose: args.dry_run || cx.console.is_verbose(),
         compile: args.compile,
     };
     let selection = Selection { groups, extras };
@@ -173,6 +174,8 @@ fn from_scratch(cx: &Context, project: &Project, args: &WhatArgs) -> Result<Lock
 pub(crate) struct How {
     /// Tell it, and do nothing.
     pub(crate) dry_run: bool,
+    /// Tell what is skipped, too.
+    pub(crate) verbose: bool,
     /// Write byte code.
     pub(crate) compile: bool,
 }
@@ -220,10 +223,9 @@ fn carry_out(
     how: How,
 ) -> Result<(), Failure> {
     let project = cx.project()?;
-    let verbose = how.dry_run || cx.console.is_verbose();
-    progress::print_summary(cx.console, plan, verbose);
+    progress::print_summary(cx.console, plan, how.verbose);
     if how.dry_run || !plan.has_work() {
-        if verbose {
+        if how.verbose {
             progress::print_operations(cx.console, plan, &project.root);
         }
         return Ok(());
@@ -240,7 +242,7 @@ fn carry_out(
         workers: cx.settings()?.workers,
         compile: how.compile,
     };
-    let reporter = Installing::start(cx.console, plan, &project.root);
+    let reporter = Installing::start(cx.console, plan, &project.root, how.verbose);
     installer
         .run(plan, &reporter)
         .map_err(|error| install_failure(cx, error))

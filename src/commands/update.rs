@@ -90,6 +90,8 @@ fn bring(
     };
     let how = How {
         dry_run: args.dry_run,
+        // Poetry: `update` has no ear for `-v` here.
+        verbose: args.dry_run,
         compile: false,
     };
     install::bring(cx, environment, lockfile, &selection, options, how)?;
