@@ -133,7 +133,6 @@ fn entry_point_scripts(
     Ok(scripts)
 }
 
-/// Splits `module:object`, extras cut off.
 /// A script lies in the environment's folder of programs and nowhere else.
 fn check_script_name(name: &str) -> Result<(), BuildError> {
     let parts: Vec<Component> = Path::new(name).components().collect();
@@ -145,6 +144,7 @@ fn check_script_name(name: &str) -> Result<(), BuildError> {
     }
 }
 
+/// Splits `module:object`, extras cut off.
 fn split_reference<'a>(name: &str, reference: &'a str) -> Result<(&'a str, &'a str), BuildError> {
     let plain = reference.split('[').next().unwrap_or(reference);
     let parts: Vec<&str> = plain.split(':').collect();

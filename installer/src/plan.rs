@@ -696,4 +696,44 @@ mod tests {
             assert_eq!(operations, [expected], "{text}");
         }
     }
+
+    /// What is known of a folder counts more than what the lock calls its version.
+    #[test]
+    fn folders_are_asked_first() {
+        let mut package = locked("a", "1");
+        package.source = Some(source(SourceKind::Directory, "/lib"));
+        let there = installed("a", "2", json!({"url": "file:///lib", "dir_info": {}}));
+        for (state, expected) in [
+            (None, "update a 2 1"),
+            (Some(TreeState::Changed), "update a 2 1"),
+            (Some(TreeState::Same), "skip a AlreadyInstalled"),
+        ] {
+            let name = PackageName::new("a");
+            let options = PlanOptions {
+                trees: state.map(|state| (name, state)).into_iter().collect(),
+                ..PlanOptions::default()
+            };
+            let there = std::slice::from_ref(&there);
+            assert_eq!(plan(vec![package.clone()], there, &options), [expected]);
+        }
+    }
+
+    #[test]
+    fn repositories_follow_files_and_editable_packages_everything() {
+        let from = |name: &str, kind, develop| LockedPackage {
+            source: Some(source(kind, "/somewhere")),
+            develop,
+            ..locked(name, "1")
+        };
+        let packages = vec![
+            from("a", SourceKind::Directory, true),
+            from("b", SourceKind::Git, true),
+            from("c", SourceKind::Git, false),
+            from("d", SourceKind::Directory, false),
+            locked("e", "1"),
+        ];
+        let told = plan(packages, &[], &PlanOptions::default());
+        let expected = ["d", "e", "c", "a", "b"].map(|name| format!("install {name} 1"));
+        assert_eq!(told, expected);
+    }
 }

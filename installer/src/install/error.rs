@@ -168,6 +168,10 @@ fn build_message(package: &str, title: &str, command: &str, error: &BuildError) 
         BuildError::Install { .. } => {
             format!("{cause}\n\nCannot install build-system.requires for {package}.")
         }
+        BuildError::ModuleNotFound { .. } => format!(
+            "{cause}\n\nName a folder or file of {package} like the project, or set `packages` in its pyproject.toml.\n\n\
+             Cannot install {package}."
+        ),
         _ => match error.backend_text(title, command) {
             Some(text) => text,
             None => format!("{cause}\n\nCannot install {package}."),

@@ -46,7 +46,7 @@ pub enum TreeState {
 pub struct Trees {
     file: PathBuf,
     notes: BTreeMap<PackageName, Note>,
-    /// The installed RECORDs of what was found to have changed.
+    /// The installed RECORDs of what was not found to be the same.
     stale: BTreeMap<PackageName, Option<Stat>>,
 }
 
@@ -113,13 +113,12 @@ impl Trees {
             let Some(found) = found.filter(|found| is_from(found, &origin)) else {
                 continue;
             };
-            if let Some(state) = self.state(package, &origin, found, world) {
-                if state == TreeState::Changed {
-                    let record = Stat::of_any(&record_of(found));
-                    self.stale.insert(package.name.clone(), record);
-                }
-                states.insert(package.name.clone(), state);
+            let state = self.state(package, &origin, found, world);
+            if state != Some(TreeState::Same) {
+                let record = Stat::of_any(&record_of(found));
+                self.stale.insert(package.name.clone(), record);
             }
+            states.extend(state.map(|state| (package.name.clone(), state)));
         }
         states
     }
@@ -175,7 +174,8 @@ impl Trees {
         let note = self.valid(package, origin, found);
         if origin.commit.is_some() {
             // A clone belongs to its user; only another commit is a reason to make it anew.
-            return note.map(|_| TreeState::Same);
+            let is_there = note.is_some() && origin.folder.is_dir();
+            return is_there.then_some(TreeState::Same);
         }
         if note.is_some_and(|note| note.watched.is_unmoved()) {
             return Some(TreeState::Same);

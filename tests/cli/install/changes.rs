@@ -1,6 +1,8 @@
 //! What has changed since the last `install` is noticed. (Poetry looks at versions and origins only: libraries beside
 //! the project stay as they were installed.)
 
+use resolver::cache::Bucket;
+
 use super::libraries::{
     Backend, NOTHING, SETTINGS, UPDATE, application, install, installed, print, repository,
     write_library, write_manifest,
@@ -207,6 +209,13 @@ fn a_clone_stays_until_its_commit_changes() {
     lib.write("lib/more.py", "");
     lib.commit("more");
     lock();
+    // What fails now is done next time.
+    let hidden = lib.folder().with_extension("hidden");
+    std::fs::rename(lib.folder(), &hidden).expect("the repository");
+    let cached = fx.top().join("cache").join(Bucket::Git.folder());
+    std::fs::remove_dir_all(cached).expect("the cache's copy");
+    assert_eq!(fx.mpoetry(["install"]).code, Some(1));
+    std::fs::rename(&hidden, lib.folder()).expect("the repository");
     assert!(install(&fx).starts_with("  - Updating lib (1.0 "));
     assert!(fx.exists(".venv/src/lib/lib/more.py"));
     assert_eq!(install(&fx), NOTHING);
