@@ -182,12 +182,56 @@ impl Plan {
         Self { operations: all }
     }
 
+    /// What is wrong with the first package that is to be installed from a path and can't be: the path leads nowhere, or
+    /// to something else. `folder` is that of the lock file.
+    ///
+    /// Poetry: nothing is done then.
+    #[must_use]
+    pub fn missing_source(&self, folder: &Path) -> Option<String> {
+        let mut packages = self
+            .operations
+            .iter()
+            .filter_map(|operation| match operation {
+                Operation::Install(package) | Operation::Update { to: package, .. } => {
+                    Some(package)
+                }
+                Operation::Uninstall(_) | Operation::Skip { .. } => None,
+            });
+        packages.find_map(|package| missing_source(package, folder))
+    }
+
     /// Is there anything to do?
     #[must_use]
     pub fn has_work(&self) -> bool {
         self.operations
             .iter()
             .any(|operation| !matches!(operation, Operation::Skip { .. }))
+    }
+}
+
+fn missing_source(package: &LockedPackage, folder: &Path) -> Option<String> {
+    let source = package.source.as_ref()?;
+    let path = resolver::path::normalize(&folder.join(&source.url));
+    let (name, shown) = (&package.pretty_name, path.display());
+    let is_project = || {
+        ["pyproject.toml", "setup.py"]
+            .iter()
+            .any(|file| path.join(file).exists())
+    };
+    match source.kind {
+        SourceKind::Directory | SourceKind::File if !path.exists() => {
+            Some(format!("Path {shown} for {name} does not exist"))
+        }
+        SourceKind::Directory if path.is_file() => Some(format!(
+            "{shown} for {name} is a file, expected a directory"
+        )),
+        SourceKind::Directory if !is_project() => Some(format!(
+            "Directory {shown} for {name} does not seem to be a Python package"
+        )),
+        SourceKind::File if path.is_dir() => Some(format!(
+            "{shown} for {name} is a directory, expected a file"
+        )),
+        _ => None,
     }
 }
 

@@ -205,6 +205,9 @@ pub(crate) fn bring(
     };
     let markers = &environment.interpreter.markers;
     let plan = Plan::new(lockfile, selection, markers, &installed, &options);
+    if let Some(problem) = plan.missing_source(world.folder) {
+        return Err(Failure::new(problem));
+    }
     let done = carry_out(cx, environment, &plan, how);
     if !how.dry_run {
         if plan.has_work() {

@@ -162,8 +162,9 @@ impl InstallError {
 fn build_message(package: &str, title: &str, command: &str, error: &BuildError) -> String {
     let cause = error.cause_text();
     match error {
-        BuildError::Resolve { .. } => {
-            format!("{cause}\n\nCannot resolve build-system.requires for {package}.")
+        // Where an sdist was unpacked to is nobody's business.
+        BuildError::Resolve { source, .. } => {
+            format!("{source}\n\nCannot resolve build-system.requires for {package}.")
         }
         BuildError::Install { .. } => {
             format!("{cause}\n\nCannot install build-system.requires for {package}.")

@@ -107,8 +107,7 @@ fn build_requirements_that_nobody_has() {
     insta::assert_snapshot!(fails(&fx), @"
     (1.0 [root]/lib)
 
-    the build requirements of `[root]/lib` can't be resolved
-      caused by: Because build-requirements depends on gone (>=7) which doesn't match any versions, version solving failed.
+    Because build-requirements depends on gone (>=7) which doesn't match any versions, version solving failed.
 
     Cannot resolve build-system.requires for lib.
     ");
