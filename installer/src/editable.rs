@@ -488,6 +488,22 @@ mod tests {
         assert!(record.ends_with("dist-info/RECORD,,\r\n"));
     }
 
+    /// What it compiles is for one interpreter.
+    #[test]
+    fn a_project_with_a_build_script_is_not_pure() {
+        for (more, pure) in [
+            ("", true),
+            ("[tool.poetry.build]\nscript = \"b.py\"\n", false),
+        ] {
+            let world = World::new();
+            world.write("pyproject.toml", &format!("{MANIFEST}{more}"));
+            world.install();
+            let wheel = read(world.site("my_app-1.0.dist-info/WHEEL"));
+            let expected = format!("Root-Is-Purelib: {pure}\n");
+            assert!(wheel.contains(&expected), "{wheel}");
+        }
+    }
+
     #[test]
     fn nothing_is_written_twice() {
         let world = World::new();

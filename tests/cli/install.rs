@@ -392,6 +392,25 @@ fn no_wheel_fits_this_machine() {
 }
 
 #[test]
+fn two_packages_with_the_same_file() {
+    let fx = service();
+    for (name, version) in [("web", "1.1"), ("tools", "1.5")] {
+        let wheel = Wheel::new(name, version).file("shared.txt", name);
+        fx.index().publish(&wheel);
+    }
+    fx.edit(
+        "pyproject.toml",
+        "(>=1.0,<2.0)\"",
+        "(>=1.0,<2.0)\", \"tools\"",
+    );
+    fx.mpoetry(["lock"]).success();
+    let outcome = fx.mpoetry(["install", "--no-root"]).success();
+    let told = outcome.stderr.lines();
+    let told = told.filter(|line| line.ends_with("/shared.txt over existing file"));
+    assert_eq!(told.count(), 1, "{outcome}");
+}
+
+#[test]
 fn a_path_dependency_that_is_missing() {
     let fx = with_library("{ path = \"lib\", develop = true }");
     fx.mpoetry(["lock"]).success();
