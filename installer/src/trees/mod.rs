@@ -140,6 +140,15 @@ impl Trees {
         }
     }
 
+    /// All files and folders that the answers depend on. Whoever keeps the answer that there is nothing to do has to look
+    /// at them, too, before giving it again.
+    pub fn places(&self) -> impl Iterator<Item = &Path> {
+        let notes = self.notes.values();
+        notes.flat_map(|note| {
+            std::iter::once(note.origin.folder.as_path()).chain(note.watched.paths())
+        })
+    }
+
     /// Writes the notes. An environment that can't be written to only costs time.
     pub fn write(&self) {
         if let Ok(bytes) = rmp_serde::to_vec(&self.notes)

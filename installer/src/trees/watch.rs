@@ -41,10 +41,55 @@ impl Watched {
         }
     }
 
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.places.iter().map(|(path, _)| path.as_path())
+    }
+
     /// Is everything as it was?
     pub(super) fn is_unmoved(&self) -> bool {
         self.places
             .iter()
             .all(|(path, stat)| stat.is_some() && Stat::of_any(path) == *stat)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use super::Watched;
+
+    fn watch(top: &Path) -> Watched {
+        // What is younger than a tick of the file system's clock is not relied on.
+        std::thread::sleep(Duration::from_millis(50));
+        Watched::files(top, [top.join("code/one.py")])
+    }
+
+    #[test]
+    fn files_that_change_come_or_go_are_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let top = folder.path();
+        std::fs::create_dir(top.join("code")).unwrap();
+        let one = top.join("code/one.py");
+        std::fs::write(&one, "1").unwrap();
+        assert!(
+            !Watched::files(top, [one.clone()]).is_unmoved(),
+            "too young"
+        );
+
+        let watched = watch(top);
+        assert!(watched.is_unmoved());
+        let paths: Vec<&Path> = watched.paths().collect();
+        assert_eq!(paths, [top, &top.join("code"), &one]);
+
+        std::fs::write(top.join("code/two.py"), "").unwrap();
+        assert!(!watched.is_unmoved(), "a file came");
+        let watched = watch(top);
+        std::fs::write(&one, "2").unwrap();
+        assert!(!watched.is_unmoved(), "a file changed");
+        let watched = watch(top);
+        std::fs::remove_file(&one).unwrap();
+        assert!(!watched.is_unmoved(), "a file went");
     }
 }
