@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
-use installer::build::BuildFrontend;
+use installer::build::{BuildFrontend, BuildRules};
 use installer::environment::Environment;
 use resolver::cache::Cache;
 use resolver::constraint::Constraint;
@@ -17,6 +17,7 @@ use resolver::git_url;
 use resolver::index::{Builder, Index, IndexSettings};
 use resolver::lock::Lockfile;
 use resolver::metadata::Metadata;
+use resolver::name::PackageName;
 use resolver::project::Project;
 use resolver::requirement::Origin;
 use resolver::solver::{self, Part, Reporter, Request};
@@ -310,12 +311,36 @@ impl<'a> Context<'a> {
                 environments: self.environments()?,
                 cache: self.cache()?,
                 sources: self.project()?.all_sources(),
+                rules: self.build_rules()?,
                 wanted: self.project()?.python_constraint.clone(),
                 source_date_epoch: self.source_date_epoch()?,
                 runtime: self.runtime()?.handle().clone(),
                 frontend: OnceLock::new(),
                 index: OnceLock::new(),
             }))
+        })
+    }
+
+    /// Poetry: what settings and the project say about the builds of packages, by their names.
+    ///
+    /// # Errors
+    /// As [`Context::settings`] and [`Context::project`].
+    pub(crate) fn build_rules(&self) -> Result<BuildRules, Failure> {
+        let settings = self.settings()?;
+        let tool = self.project()?.document.get("tool");
+        let constraints = tool
+            .and_then(|tool| tool.get("poetry"))
+            .and_then(|poetry| poetry.get("build-constraints"))
+            .and_then(toml::Value::as_table);
+        let constraints = constraints.into_iter().flatten();
+        Ok(BuildRules {
+            config_settings: settings.config_settings.clone(),
+            constraints: constraints
+                .filter_map(|(name, table)| {
+                    Some((PackageName::new(name), table.as_table()?.clone()))
+                })
+                .collect(),
+            policy: settings.binary_policy.clone(),
         })
     }
 
@@ -442,6 +467,7 @@ struct LateBuilder {
     environments: Environments,
     cache: Cache,
     sources: Vec<Source>,
+    rules: BuildRules,
     /// The Pythons that the project supports.
     wanted: Constraint,
     source_date_epoch: Option<i64>,
@@ -469,6 +495,7 @@ impl LateBuilder {
         let runtime = self.runtime.clone();
         let frontend = BuildFrontend::new(self.cache.clone(), Arc::new(python), runtime);
         frontend.set_sources(self.sources.clone());
+        frontend.set_rules(self.rules.clone());
         if let Some(seconds) = self.source_date_epoch {
             frontend.set_source_date_epoch(seconds);
         }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use installer::environment::Installed;
 use installer::plan::{Operation, Plan, SkipReason};
-use resolver::lock::{LockedPackage, SourceKind};
+use installer::title::{full_version, short_commit};
 use resolver::name::PackageName;
 use resolver::solver::LookedAt;
 use resolver::version::Version;
@@ -121,6 +121,7 @@ pub(crate) struct Installing<'a> {
     console: &'a Console,
     folder: &'a Path,
     is_animated: bool,
+    verbose: bool,
     bar: LateBar,
     /// The oldest first.
     under_way: Mutex<Vec<UnderWay>>,
@@ -136,8 +137,13 @@ struct UnderWay {
 }
 
 impl<'a> Installing<'a> {
-    /// `folder` is the one of the lock file, where relative paths start.
-    pub(crate) fn start(console: &'a Console, plan: &Plan, folder: &'a Path) -> Self {
+    /// `folder` is the one of the lock file, where relative paths start. `verbose`: what is skipped is told, too.
+    pub(crate) fn start(
+        console: &'a Console,
+        plan: &Plan,
+        folder: &'a Path,
+        verbose: bool,
+    ) -> Self {
         let steps = plan
             .operations
             .iter()
@@ -148,6 +154,7 @@ impl<'a> Installing<'a> {
             console,
             folder,
             is_animated: console.is_animated(),
+            verbose,
             bar: LateBar::new(console, Some(steps as u64), template),
             under_way: Mutex::default(),
         }
@@ -188,6 +195,9 @@ impl<'a> Installing<'a> {
 impl installer::install::Reporter for Installing<'_> {
     fn started(&self, operation: &Operation) {
         if is_skipped(operation) {
+            if self.verbose {
+                self.line(operation, State::Started);
+            }
             return;
         }
         if !self.is_animated {
@@ -332,19 +342,11 @@ pub(crate) fn print_summary(console: &Console, plan: &Plan, verbose: bool) {
     ));
 }
 
-/// Prints operations without carrying them out: all of a dry run, or those that are skipped.
-pub(crate) fn print_operations(console: &Console, plan: &Plan, folder: &Path, which: Which) {
-    let wanted = |operation: &&Operation| which == Which::All || is_skipped(operation);
-    for operation in plan.operations.iter().filter(wanted) {
+/// Prints operations without carrying them out.
+pub(crate) fn print_operations(console: &Console, plan: &Plan, folder: &Path) {
+    for operation in &plan.operations {
         console.line(operation_line(operation, folder, State::Started));
     }
-}
-
-/// Which operations to print.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Which {
-    All,
-    Skipped,
 }
 
 fn is_skipped(operation: &Operation) -> bool {
@@ -407,35 +409,7 @@ fn operation_line(operation: &Operation, folder: &Path, state: State) -> String 
     format!("  {mark}-{mark:#} {what}{failed}")
 }
 
-/// Poetry: a version, and for what comes from no index where it comes from.
-fn full_version(package: &LockedPackage, folder: &Path) -> String {
-    let version = &package.version;
-    let Some(source) = &package.source else {
-        return version.to_string();
-    };
-    match source.kind {
-        SourceKind::Legacy => version.to_string(),
-        SourceKind::Url => format!("{version} {}", source.url),
-        SourceKind::Directory | SourceKind::File => {
-            format!(
-                "{version} {}",
-                without_dots(&folder.join(&source.url)).display()
-            )
-        }
-        SourceKind::Git => {
-            let commit = source
-                .resolved_reference
-                .as_ref()
-                .or(source.reference.as_ref());
-            format!(
-                "{version} {}",
-                short_commit(commit.map_or("", String::as_str))
-            )
-        }
-    }
-}
-
-/// The same of what is installed; its `direct_url.json` says where it came from.
+/// The version of what is installed; its `direct_url.json` says where it came from.
 fn installed_version(installed: &Installed) -> String {
     let version = &installed.version;
     let Some(direct) = &installed.direct_url else {
@@ -446,30 +420,6 @@ fn installed_version(installed: &Installed) -> String {
         return format!("{version} {}", short_commit(commit));
     }
     format!("{version} {}", url.strip_prefix("file://").unwrap_or(url))
-}
-
-/// Poetry: seven letters of a whole commit.
-fn short_commit(reference: &str) -> &str {
-    if reference.len() == 40 {
-        reference.get(..7).unwrap_or(reference)
-    } else {
-        reference
-    }
-}
-
-/// `a/b/../c` is `a/c`, whether it exists or not.
-fn without_dots(path: &Path) -> std::path::PathBuf {
-    let mut plain = std::path::PathBuf::new();
-    for part in path.components() {
-        match part {
-            std::path::Component::ParentDir => {
-                plain.pop();
-            }
-            std::path::Component::CurDir => {}
-            part => plain.push(part),
-        }
-    }
-    plain
 }
 
 #[cfg(test)]

@@ -3,9 +3,15 @@
 //! Keys, files and variables are Poetry's, so that a machine or a CI job that is set up for Poetry needs
 //! nothing more. Ours are two: `MPOETRY_PYPI_URL` and `MPOETRY_CACHE_DIR`.
 
+mod installer;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::thread;
+
+use ::installer::build::ConfigSettings;
+use ::installer::fetch::BinaryPolicy;
+use resolver::name::PackageName;
 
 use crate::variables::Variables;
 
@@ -66,6 +72,12 @@ pub(crate) struct Settings {
     pub(crate) retries: usize,
     /// Threads that unpack and link.
     pub(crate) workers: usize,
+    /// Which kinds of files may be installed.
+    pub(crate) binary_policy: BinaryPolicy,
+    /// What build back ends are told, by package.
+    pub(crate) config_settings: BTreeMap<PackageName, ConfigSettings>,
+    /// Choose from a lock file by resolving again, instead of by the groups and markers in it.
+    pub(crate) re_resolve: bool,
     /// PEM files with more root certificates.
     pub(crate) certificates: Vec<PathBuf>,
     /// `repositories.<name>.url`
@@ -101,10 +113,7 @@ const RETRIES: usize = 5;
 const DEEPEST_REFERENCE: usize = 4;
 /// Poetry: these change what is installed or locked. Where they are set, the user must know that they
 /// have no effect yet.
-const UNHEEDED: [&str; 6] = [
-    "installer.no-binary",
-    "installer.only-binary",
-    "installer.build-config-settings",
+const UNHEEDED: [&str; 3] = [
     "solver.min-release-age",
     "solver.min-release-age-exclude",
     "virtualenvs.use-poetry-python",
@@ -206,6 +215,9 @@ impl Layers<'_> {
             timeout: self.timeout()?,
             retries: RETRIES.max(retries),
             workers: self.workers()?,
+            binary_policy: self.binary_policy()?,
+            config_settings: self.config_settings()?,
+            re_resolve: self.boolean("installer.re-resolve").unwrap_or(false),
             certificates: self.certificates(),
             repositories: self.repositories(),
             credentials: self.credentials(),
@@ -354,6 +366,12 @@ impl Layers<'_> {
         UNHEEDED.into_iter().filter(is_set).collect()
     }
 
+    /// The variable of a key.
+    fn variable(&self, key: &str) -> Option<&str> {
+        let variable = format!("POETRY_{}", variable_part(key));
+        self.variables.get(&variable)
+    }
+
     /// The value of a key as text, from its variable or a file, with `{other-key}` filled in.
     fn text(&self, key: &str) -> Option<String> {
         self.text_at(key, 0)
@@ -363,8 +381,7 @@ impl Layers<'_> {
         if depth > DEEPEST_REFERENCE {
             return None;
         }
-        let variable = format!("POETRY_{}", variable_part(key));
-        let raw = match self.variables.get(&variable) {
+        let raw = match self.variable(key) {
             Some(text) => text.to_owned(),
             None => match self.file_value(&key.split('.').collect::<Vec<_>>())? {
                 toml::Value::String(text) => text.clone(),
@@ -646,13 +663,16 @@ mod tests {
 
     #[test]
     fn settings_without_effect_are_told() {
-        let config = "[installer]\nno-binary = ['x']\nonly-binary = false\n";
+        let config = "[virtualenvs]\nuse-poetry-python = true\n[solver]\nmin-release-age = 0\n";
         let machine = Machine::new(config, "", "");
-        assert_eq!(machine.settings([]).unheeded, ["installer.no-binary"]);
+        assert_eq!(
+            machine.settings([]).unheeded,
+            ["virtualenvs.use-poetry-python"]
+        );
         let settings = machine.settings([("POETRY_SOLVER_MIN_RELEASE_AGE", "7")]);
         assert_eq!(
             settings.unheeded,
-            ["installer.no-binary", "solver.min-release-age"]
+            ["solver.min-release-age", "virtualenvs.use-poetry-python"]
         );
     }
 

@@ -7,11 +7,12 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use installer::editable;
-use installer::environment::{Environment, Installed};
+use installer::environment::Environment;
 use resolver::dist::Hash;
 use resolver::unchanged::{LookedAt, Record, Seen};
 
 use crate::cli;
+use crate::commands::install::Brought;
 use crate::console::{Console, Output};
 use crate::context::Context;
 use crate::environment::Located;
@@ -116,27 +117,30 @@ pub(crate) fn remember_lock(cx: &Context, notes: Notes) -> Result<(), Failure> {
     remember(cx, looked_at)
 }
 
-/// Notes that an `install` or `sync` changed nothing, having found these distributions in the environment.
+/// Notes that an `install` or `sync` changed nothing, if so.
 ///
 /// # Errors
 /// When the settings can't be read.
 pub(crate) fn remember_install(
     cx: &Context,
     environment: &Environment,
-    installed: &[Installed],
+    found: Brought,
 ) -> Result<(), Failure> {
-    let Some(root) = editable::looks_at(cx.project()?, environment) else {
+    let Some(settled_by) = found.settled_by else {
         return Ok(());
     };
-    let mut looked_at = root;
+    let Some(mut looked_at) = editable::looks_at(cx.project()?, environment) else {
+        return Ok(());
+    };
+    looked_at.places.extend(settled_by);
     let folder = &environment.root;
     looked_at.places.extend([
         folder.join("pyvenv.cfg"),
         environment.python(),
         environment.site_packages(),
     ]);
-    for found in installed {
-        let part = |name: &str| found.dist_info.join(name);
+    for distribution in found.installed {
+        let part = |name: &str| distribution.dist_info.join(name);
         looked_at.places.extend([part("METADATA"), part("RECORD")]);
     }
     remember(cx, looked_at)

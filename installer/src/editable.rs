@@ -10,11 +10,12 @@ use resolver::name::PackageName;
 use resolver::project::Project;
 use resolver::unchanged::LookedAt;
 
+use crate::build::native::build_script;
 use crate::build::native::entry_points::{EntryPoints, file_scripts};
 use crate::build::native::metadata::files_read;
 use crate::build::native::wheel::{WheelName, dist_info_files, editable_pth, is_executable};
 use crate::build::{BuildError, RecordRow, record_text, write_atomically};
-use crate::environment::Environment;
+use crate::environment::{Environment, Installed};
 use crate::wheel::{file_url, parse_rows};
 
 /// A file to be written.
@@ -49,7 +50,10 @@ pub fn install_root(
     let (scripts, warnings) = copied_scripts(project, environment)?;
     files.extend(scripts);
 
-    let wheel = WheelName::of(project)?;
+    let mut wheel = WheelName::of(project)?;
+    if build_script(project).is_some() {
+        wheel = wheel.for_interpreter(&environment.interpreter.tags);
+    }
     let dist_info = site_packages.join(wheel.dist_info());
     let described = dist_info_content(project, &wheel, &dist_info, &files)?;
 
@@ -85,9 +89,7 @@ pub fn looks_at(project: &Project, environment: &Environment) -> Option<LookedAt
     if !project.package_mode {
         return Some(looked_at);
     }
-    let tool = project.document.get("tool");
-    let poetry = tool.and_then(|tool| tool.get("poetry"));
-    if poetry.is_some_and(|poetry| poetry.get("build").is_some()) {
+    if build_script(project).is_some() {
         return None;
     }
     let (pth, folders) = editable_pth(project).ok()?;
@@ -113,6 +115,32 @@ pub fn looks_at(project: &Project, environment: &Environment) -> Option<LookedAt
     looked_at.places.extend(scripts);
     looked_at.places.push(environment.site_packages().join(pth));
     Some(looked_at)
+}
+
+/// Removes what the root project was installed as when it had another name.
+///
+/// Poetry: it stays, scripts and all.
+///
+/// # Errors
+/// When files can't be removed.
+pub fn remove_former(
+    project: &Project,
+    environment: &Environment,
+    installed: &[Installed],
+) -> Result<(), BuildError> {
+    let name = project.package_name();
+    let url = file_url(&project.root);
+    let is_former = |found: &&Installed| {
+        let direct = found.direct_url.as_ref();
+        let is_editable = |direct: &serde_json::Value| {
+            direct["dir_info"]["editable"] == true && direct["url"] == url
+        };
+        !found.is_system && Some(&found.name) != name.as_ref() && direct.is_some_and(is_editable)
+    };
+    for former in installed.iter().filter(is_former) {
+        remove_distribution(environment, &former.dist_info, &[])?;
+    }
+    Ok(())
 }
 
 /// The scripts of `console_scripts` and `gui_scripts`.
@@ -143,7 +171,6 @@ fn entry_point_scripts(
     Ok(scripts)
 }
 
-/// Splits `module:object`, extras cut off.
 /// A script lies in the environment's folder of programs and nowhere else.
 fn check_script_name(name: &str) -> Result<(), BuildError> {
     let parts: Vec<Component> = Path::new(name).components().collect();
@@ -155,6 +182,7 @@ fn check_script_name(name: &str) -> Result<(), BuildError> {
     }
 }
 
+/// Splits `module:object`, extras cut off.
 fn split_reference<'a>(name: &str, reference: &'a str) -> Result<(&'a str, &'a str), BuildError> {
     let plain = reference.split('[').next().unwrap_or(reference);
     let parts: Vec<&str> = plain.split(':').collect();
@@ -496,6 +524,22 @@ mod tests {
         ];
         assert_eq!(paths, expected);
         assert!(record.ends_with("dist-info/RECORD,,\r\n"));
+    }
+
+    /// What it compiles is for one interpreter.
+    #[test]
+    fn a_project_with_a_build_script_is_not_pure() {
+        for (more, pure) in [
+            ("", true),
+            ("[tool.poetry.build]\nscript = \"b.py\"\n", false),
+        ] {
+            let world = World::new();
+            world.write("pyproject.toml", &format!("{MANIFEST}{more}"));
+            world.install();
+            let wheel = read(world.site("my_app-1.0.dist-info/WHEEL"));
+            let expected = format!("Root-Is-Purelib: {pure}\n");
+            assert!(wheel.contains(&expected), "{wheel}");
+        }
     }
 
     #[test]

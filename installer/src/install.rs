@@ -1,8 +1,8 @@
 //! Carries out a plan.
 //!
 //! Downloads run on the runtime, unpacking and linking on threads of their own; a wheel is unpacked and linked as
-//! soon as it has arrived. Poetry's order is kept where it shows: removals come first, then everything that is no
-//! folder, at once, then path dependencies one after the other.
+//! soon as it has arrived. Poetry's order is kept where it shows: removals come first, then everything that is not
+//! editable, at once, then what is, one after the other.
 
 mod error;
 mod job;
@@ -24,15 +24,16 @@ use rustc_hash::FxHashMap;
 
 use crate::build::BuildFrontend;
 use crate::environment::{Environment, Installed};
-use crate::fetch::{Fetched, Fetcher};
-use crate::plan::{Operation, Plan};
+use crate::fetch::{BinaryPolicy, Fetched, Fetcher, Ranked};
+use crate::plan::{Operation, Plan, Turn};
+use crate::trees::clone_folder;
 use crate::wheel::{Linker, Site, Store, file_url, remove, remove_leftovers, remove_stray};
 
 pub use error::InstallError;
 
 /// Called as an installation goes on; `()` is silent.
 pub trait Reporter: Send + Sync {
-    /// An operation starts (Poetry prints its line now, without a terminal).
+    /// An operation starts (Poetry prints its line now, without a terminal), or its turn to be skipped has come.
     fn started(&self, _operation: &Operation) {}
     /// Bytes of an archive have arrived.
     fn downloaded(&self, _operation: &Operation, _bytes: u64, _total: Option<u64>) {}
@@ -55,6 +56,8 @@ pub struct Installer<'a> {
     pub sources: &'a [Source],
     /// Builds sources.
     pub build: &'a BuildFrontend,
+    /// Which kinds of files may be installed.
+    pub policy: &'a BinaryPolicy,
     /// The environment to change.
     pub environment: &'a Environment,
     /// Folder of the lock file.
@@ -92,6 +95,7 @@ impl Installer<'_> {
                 sources: self.sources,
                 tags: &self.environment.interpreter.tags,
                 python: Some(&self.environment.interpreter.version),
+                policy: self.policy,
                 folder: &self.folder,
             },
             store: Store::new(self.index.cache()),
@@ -132,30 +136,52 @@ struct Step<'a> {
     package: &'a LockedPackage,
 }
 
-impl<'a> Run<'a> {
+impl<'a> Step<'a> {
+    /// `None` if the operation brings nothing in.
+    fn of(operation: &'a Operation) -> Option<Self> {
+        match operation {
+            Operation::Install(package) | Operation::Update { to: package, .. } => {
+                Some(Self { operation, package })
+            }
+            Operation::Uninstall(_) | Operation::Skip { .. } => None,
+        }
+    }
+}
+
+/// Work that needs no download of its own.
+enum Work<'a> {
+    /// From a file, chosen already if that was possible.
+    File(Step<'a>, Option<Fetched>),
+    /// From source trees, one after the other.
+    Trees(Vec<Step<'a>>),
+}
+
+impl Run<'_> {
     fn all(&self, plan: &Plan) {
         let mut at_once = Vec::new();
         let mut in_turn = Vec::new();
         for operation in &plan.operations {
             match operation {
                 Operation::Uninstall(_) => self.remove(operation),
+                _ if operation.turn() == Turn::Editable => in_turn.push(operation),
+                Operation::Skip { .. } => self.reporter.started(operation),
                 Operation::Install(package) | Operation::Update { to: package, .. } => {
                     let step = Step { operation, package };
                     // Poetry: pip goes first and alone.
                     if package.name.as_str() == "pip" {
                         self.at_once(&[step]);
-                    } else if goes_in_turn(package) {
-                        in_turn.push(step);
                     } else {
                         at_once.push(step);
                     }
                 }
-                Operation::Skip { .. } => {}
             }
         }
         self.at_once(&at_once);
-        for step in in_turn {
-            self.step(step, || self.install_from_tree(step));
+        for operation in in_turn {
+            match Step::of(operation) {
+                Some(step) => self.step(step, || self.install_from_tree(step)),
+                None => self.reporter.started(operation),
+            }
         }
         if self.installer.compile && !self.is_stopped() {
             self.compile();
@@ -234,9 +260,9 @@ impl<'a> Run<'a> {
 
     /// Everything that depends on nothing but its own file.
     fn at_once(&self, steps: &[Step<'_>]) {
-        if steps.is_empty() || self.is_stopped() {
+        let Some(first) = steps.first().filter(|_| !self.is_stopped()) else {
             return;
-        }
+        };
         // Poetry: more workers than processors, because its workers download, too. Here they only unpack and link.
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         let pool = rayon::ThreadPoolBuilder::new()
@@ -245,27 +271,11 @@ impl<'a> Run<'a> {
         let pool = match pool {
             Ok(pool) => pool,
             Err(error) => {
-                return self.fail(
-                    steps[0].operation,
-                    InstallError::failed("the packages", error),
-                );
+                let error = InstallError::failed("the packages", error);
+                return self.fail(first.operation, error);
             }
         };
-        let mut here = Vec::new();
-        let mut elsewhere = Vec::new();
-        let mut repositories: FxHashMap<&str, Vec<Step<'_>>> = FxHashMap::default();
-        for &step in steps {
-            match step.package.source.as_ref() {
-                Some(source) if source.kind == SourceKind::Git => {
-                    repositories.entry(&source.url).or_default().push(step);
-                }
-                Some(source) if source.kind == SourceKind::File => here.push((step, None)),
-                _ => match self.fetcher.local(step.package, |file| self.is_known(file)) {
-                    Some(fetched) => here.push((step, Some(fetched))),
-                    None => elsewhere.push(step),
-                },
-            }
-        }
+        let (here, elsewhere) = self.sort(steps);
         let (sender, receiver) = mpsc::channel();
         std::thread::scope(|threads| {
             if elsewhere.is_empty() {
@@ -275,16 +285,8 @@ impl<'a> Run<'a> {
                 threads.spawn(move || runtime.block_on(self.download(elsewhere, sender)));
             }
             pool.in_place_scope(|scope| {
-                for (step, fetched) in here {
-                    scope.spawn(move |_| self.step(step, || self.install_local(step, fetched)));
-                }
-                // Poetry: packages of one repository go one after the other.
-                for steps in repositories.into_values() {
-                    scope.spawn(move |_| {
-                        for step in steps {
-                            self.step(step, || self.install_from_tree(step));
-                        }
-                    });
+                for work in here {
+                    scope.spawn(move |_| self.work(work));
                 }
                 for (step, fetched) in receiver {
                     scope.spawn(move |_| {
@@ -295,6 +297,50 @@ impl<'a> Run<'a> {
                 }
             });
         });
+    }
+
+    /// What can be done here, in order, and what has to be downloaded first.
+    fn sort<'s>(&self, steps: &[Step<'s>]) -> (Vec<Work<'s>>, Vec<Step<'s>>) {
+        let mut here = Vec::new();
+        let mut elsewhere = Vec::new();
+        // Poetry: packages of one repository go one after the other.
+        let mut repositories: FxHashMap<&str, usize> = FxHashMap::default();
+        for &step in steps {
+            match step.package.source.as_ref() {
+                Some(source) if source.kind == SourceKind::Git => {
+                    let place = *repositories.entry(&source.url).or_insert(here.len());
+                    match here.get_mut(place) {
+                        Some(Work::Trees(steps)) => steps.push(step),
+                        _ => here.push(Work::Trees(vec![step])),
+                    }
+                }
+                Some(source) if source.kind == SourceKind::Directory => {
+                    here.push(Work::Trees(vec![step]));
+                }
+                Some(source) if source.kind == SourceKind::File => {
+                    here.push(Work::File(step, None));
+                }
+                _ => {
+                    let is_known = |file: &Ranked| self.is_known(&step.package.name, file);
+                    match self.fetcher.local(step.package, is_known) {
+                        Some(fetched) => here.push(Work::File(step, Some(fetched))),
+                        None => elsewhere.push(step),
+                    }
+                }
+            }
+        }
+        (here, elsewhere)
+    }
+
+    fn work(&self, work: Work<'_>) {
+        match work {
+            Work::File(step, fetched) => self.step(step, || self.install_local(step, fetched)),
+            Work::Trees(steps) => {
+                for step in steps {
+                    self.step(step, || self.install_from_tree(step));
+                }
+            }
+        }
     }
 
     /// Downloads, and hands each file on as it arrives.
@@ -321,7 +367,7 @@ impl<'a> Run<'a> {
 
 /// Poetry: what came from a git repository may have left a clone in the environment's `src`.
 fn remove_clone(root: &Path, installed: &Installed) -> io::Result<()> {
-    let clone = root.join("src").join(installed.name.as_str());
+    let clone = clone_folder(root, &installed.name);
     let Some(origin) = &installed.direct_url else {
         return Ok(());
     };
@@ -330,13 +376,4 @@ fn remove_clone(root: &Path, installed: &Installed) -> io::Result<()> {
         fs_err::remove_dir_all(clone)?;
     }
     Ok(())
-}
-
-/// Poetry: folders are built when everything else is there, and so are clones that stay.
-fn goes_in_turn(package: &LockedPackage) -> bool {
-    match package.source.as_ref().map(|source| source.kind) {
-        Some(SourceKind::Directory) => true,
-        Some(SourceKind::Git) => package.develop,
-        _ => false,
-    }
 }

@@ -14,6 +14,7 @@
 //! | [`environment`] | virtual environments: where they are, how they are made, what is in them |
 //! | [`wheel`] | wheels: checked, unpacked once into the cache, linked from there, removed |
 //! | [`build`], [`editable`] | wheels from sources, natively for poetry-core's projects, else by PEP 517 |
+//! | [`trees`] | libraries that were installed from folders: is that still what they hold? |
 //! | [`plan`], [`fetch`], [`install`] | what to do, the files for it, doing it |
 //! | [`bundle`] | services with their libraries, as wheels |
 //!
@@ -31,4 +32,6 @@ pub mod fetch;
 pub mod install;
 pub mod plan;
 pub mod python;
+pub mod title;
+pub mod trees;
 pub mod wheel;

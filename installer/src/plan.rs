@@ -1,7 +1,7 @@
 //! What to do to an environment: Lockfile × Selection × Environment → operations.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use percent_encoding::percent_decode_str;
@@ -13,6 +13,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 
 use crate::environment::Installed;
+use crate::trees::TreeState;
 
 /// Which part of a lock is wanted.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -34,6 +35,8 @@ pub struct PlanOptions {
     pub root: Option<PackageName>,
     /// Folder of the lock file: relative paths of path dependencies start there.
     pub folder: std::path::PathBuf,
+    /// Installed from folders, as far as that is known: do they still hold what is installed?
+    pub trees: BTreeMap<PackageName, TreeState>,
     /// `--no-directory`: leave out directory packages.
     pub skip_directories: bool,
 }
@@ -59,6 +62,17 @@ pub enum Operation {
         /// Why.
         reason: SkipReason,
     },
+}
+
+/// When an operation is done, among those of the same depth.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Turn {
+    /// At once.
+    First,
+    /// With those of the same repository one after the other.
+    Repository,
+    /// Alone: it stays where its sources are, or is a clone in the environment.
+    Editable,
 }
 
 /// Why an operation is skipped.
@@ -101,6 +115,24 @@ impl Operation {
         }
     }
 
+    /// When it is done, among operations of the same depth.
+    ///
+    /// Poetry: repositories follow what needs none, and what is editable is built when everything else is there.
+    #[must_use]
+    pub fn turn(&self) -> Turn {
+        let (Self::Install(package)
+        | Self::Update { to: package, .. }
+        | Self::Skip { package, .. }) = self
+        else {
+            return Turn::First;
+        };
+        match package.source.as_ref().map(|source| source.kind) {
+            Some(SourceKind::Directory | SourceKind::Git) if package.develop => Turn::Editable,
+            Some(SourceKind::Git) => Turn::Repository,
+            _ => Turn::First,
+        }
+    }
+
     /// The version that will be there, or the one that will be gone.
     #[must_use]
     pub fn version(&self) -> &Version {
@@ -138,7 +170,7 @@ impl Plan {
             }
         }
         // Poetry: what others need comes before them, as far as that is known.
-        let order = |operation: &Operation| Reverse(operation.depth());
+        let order = |operation: &Operation| (Reverse(operation.depth()), operation.turn());
         operations.sort_by(|a, b| {
             (order(a).cmp(&order(b)))
                 .then_with(|| a.name().cmp(b.name()))
@@ -163,12 +195,56 @@ impl Plan {
         })
     }
 
+    /// What is wrong with the first package that is to be installed from a path and can't be: the path leads nowhere, or
+    /// to something else. `folder` is that of the lock file.
+    ///
+    /// Poetry: nothing is done then.
+    #[must_use]
+    pub fn missing_source(&self, folder: &Path) -> Option<String> {
+        let mut packages = self
+            .operations
+            .iter()
+            .filter_map(|operation| match operation {
+                Operation::Install(package) | Operation::Update { to: package, .. } => {
+                    Some(package)
+                }
+                Operation::Uninstall(_) | Operation::Skip { .. } => None,
+            });
+        packages.find_map(|package| missing_source(package, folder))
+    }
+
     /// Is there anything to do?
     #[must_use]
     pub fn has_work(&self) -> bool {
         self.operations
             .iter()
             .any(|operation| !matches!(operation, Operation::Skip { .. }))
+    }
+}
+
+fn missing_source(package: &LockedPackage, folder: &Path) -> Option<String> {
+    let source = package.source.as_ref()?;
+    let path = resolver::path::normalize(&folder.join(&source.url));
+    let (name, shown) = (&package.pretty_name, path.display());
+    let is_project = || {
+        ["pyproject.toml", "setup.py"]
+            .iter()
+            .any(|file| path.join(file).exists())
+    };
+    match source.kind {
+        SourceKind::Directory | SourceKind::File if !path.exists() => {
+            Some(format!("Path {shown} for {name} does not exist"))
+        }
+        SourceKind::Directory if path.is_file() => Some(format!(
+            "{shown} for {name} is a file, expected a directory"
+        )),
+        SourceKind::Directory if !is_project() => Some(format!(
+            "Directory {shown} for {name} does not seem to be a Python package"
+        )),
+        SourceKind::File if path.is_dir() => Some(format!(
+            "{shown} for {name} is a directory, expected a file"
+        )),
+        _ => None,
     }
 }
 
@@ -217,6 +293,9 @@ impl Planner<'_> {
     }
 
     fn is_up_to_date(&self, package: &LockedPackage, installed: &Installed) -> bool {
+        if let Some(state) = self.options.trees.get(&package.name) {
+            return *state == TreeState::Same;
+        }
         let origin = InstalledOrigin::of(installed);
         if !installed.is_whole || package.version != installed.version {
             return false;
@@ -674,5 +753,45 @@ mod tests {
             };
             assert_eq!(operations, [expected], "{text}");
         }
+    }
+
+    /// What is known of a folder counts more than what the lock calls its version.
+    #[test]
+    fn folders_are_asked_first() {
+        let mut package = locked("a", "1");
+        package.source = Some(source(SourceKind::Directory, "/lib"));
+        let there = installed("a", "2", json!({"url": "file:///lib", "dir_info": {}}));
+        for (state, expected) in [
+            (None, "update a 2 1"),
+            (Some(TreeState::Changed), "update a 2 1"),
+            (Some(TreeState::Same), "skip a AlreadyInstalled"),
+        ] {
+            let name = PackageName::new("a");
+            let options = PlanOptions {
+                trees: state.map(|state| (name, state)).into_iter().collect(),
+                ..PlanOptions::default()
+            };
+            let there = std::slice::from_ref(&there);
+            assert_eq!(plan(vec![package.clone()], there, &options), [expected]);
+        }
+    }
+
+    #[test]
+    fn repositories_follow_files_and_editable_packages_everything() {
+        let from = |name: &str, kind, develop| LockedPackage {
+            source: Some(source(kind, "/somewhere")),
+            develop,
+            ..locked(name, "1")
+        };
+        let packages = vec![
+            from("a", SourceKind::Directory, true),
+            from("b", SourceKind::Git, true),
+            from("c", SourceKind::Git, false),
+            from("d", SourceKind::Directory, false),
+            locked("e", "1"),
+        ];
+        let told = plan(packages, &[], &PlanOptions::default());
+        let expected = ["d", "e", "c", "a", "b"].map(|name| format!("install {name} 1"));
+        assert_eq!(told, expected);
     }
 }

@@ -71,9 +71,10 @@ struct File {
     hash: Hash,
 }
 
-/// What the file system says of a file.
+/// What the file system says of a file or folder: while that is the same, so is the file, or the list of names in the
+/// folder.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-struct Stat {
+pub struct Stat {
     device: u64,
     inode: u64,
     size: u64,
@@ -209,15 +210,16 @@ impl File {
 }
 
 impl Stat {
+    /// That of a file or folder, links followed. `None`: there is none, or the system does not tell enough to rely on.
+    #[must_use]
+    pub fn of_any(path: &Path) -> Option<Self> {
+        Self::read(&std::fs::metadata(path).ok()?)
+    }
+
     /// `None`: there is no such file; `Some(None)`: the system does not tell enough to rely on.
     fn of(path: &Path) -> Option<Option<Self>> {
         let metadata = std::fs::metadata(path).ok()?;
         metadata.is_file().then(|| Self::read(&metadata))
-    }
-
-    /// Of a file or a folder; `None` if it is not there or the system does not tell enough.
-    fn of_any(path: &Path) -> Option<Self> {
-        Self::read(&std::fs::metadata(path).ok()?)
     }
 
     #[cfg(unix)]
@@ -237,7 +239,9 @@ impl Stat {
         None
     }
 
-    fn is_older_than(&self, moment: SystemTime) -> bool {
+    /// Is it old enough, at this moment, for its times to tell of any change to come?
+    #[must_use]
+    pub fn is_older_than(&self, moment: SystemTime) -> bool {
         let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
         [self.modified, self.changed].into_iter().all(|time| {
             let (Ok(seconds), Ok(nanoseconds)) = (u64::try_from(time.0), u32::try_from(time.1))

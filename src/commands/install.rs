@@ -1,13 +1,15 @@
 //! `mpoetry install`: bring the environment to what `poetry.lock` says.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
-use installer::build::BuildError;
+use installer::build::{BuildError, has_build_script};
 use installer::editable;
-use installer::environment::Environment;
+use installer::environment::{Environment, Installed};
 use installer::fetch;
 use installer::install::{InstallError, Installer};
 use installer::plan::{Plan, PlanOptions, Selection};
+use installer::trees::{Trees, World};
 use resolver::lock::{LockError, Lockfile};
 use resolver::name::GroupName;
 use resolver::project::Project;
@@ -19,7 +21,7 @@ use crate::console::{BOLD, Console, INFO, NAME, Output, Verbosity, WARNING};
 use crate::context::Context;
 use crate::environment::Located;
 use crate::failure::{self, Failure};
-use crate::progress::{self, Installing, Which};
+use crate::progress::{self, Installing};
 use crate::selection::{self, DefaultGroups, ExtraArgs, GroupArgs};
 use crate::shortcut;
 
@@ -119,13 +121,14 @@ fn install_one(cx: &Context, args: &WhatArgs, removal: Removal) -> Result<(), Fa
     tell_finding(cx);
     let options = PlanOptions {
         synchronize: removal == Removal::Unwanted,
-        locked_before: BTreeSet::new(),
         root: project.package_name(),
         folder: project.root.clone(),
         skip_directories: args.no_directory,
+        ..PlanOptions::default()
     };
     let markers = &environment.interpreter.markers;
-    let lockfile = if is_locked && !lockfile.metadata.has_groups_and_markers() {
+    let re_resolve = cx.settings()?.re_resolve || !lockfile.metadata.has_groups_and_markers();
+    let lockfile = if is_locked && re_resolve {
         let part = Part {
             groups: &groups,
             extras: &extras,
@@ -135,26 +138,19 @@ fn install_one(cx: &Context, args: &WhatArgs, removal: Removal) -> Result<(), Fa
     } else {
         lockfile
     };
-    let installed = environment.installed()?;
-    let plan = Plan::new(
-        &lockfile,
-        &Selection { groups, extras },
-        markers,
-        &installed,
-        &options,
-    );
     let how = How {
         dry_run: args.dry_run,
+        verbose: args.dry_run || cx.console.is_verbose(),
         compile: args.compile,
     };
-    carry_out(cx, environment, &plan, how)?;
+    let selection = Selection { groups, extras };
+    let brought = bring(cx, environment, &lockfile, &selection, options, how)?;
     if !is_locked && !args.dry_run {
         lock::write(cx, &lockfile)?;
     }
-    install_root(cx, project, environment, args)?;
-    let may_be_repeated = is_locked && lockfile.metadata.has_groups_and_markers();
-    if may_be_repeated && !plan.has_work() && !args.dry_run {
-        shortcut::remember_install(cx, environment, &installed)?;
+    install_root(cx, project, environment, &brought.installed, args)?;
+    if is_locked && !re_resolve && !args.dry_run {
+        shortcut::remember_install(cx, environment, brought)?;
     }
     Ok(())
 }
@@ -184,6 +180,7 @@ fn fetch_ahead(cx: &Context, project: &Project, args: &WhatArgs) -> Option<Lockf
         fetch::fetch_ahead(
             index,
             &project.all_sources(),
+            &cx.settings().ok()?.binary_policy,
             &lockfile,
             &groups,
             runtime.handle(),
@@ -211,7 +208,8 @@ fn from_lock(
              Run `poetry lock` to fix the lock file.",
         ));
     }
-    if !lockfile.metadata.has_groups_and_markers() && cx.console.is_verbose() {
+    let must_resolve = !cx.settings()?.re_resolve && !lockfile.metadata.has_groups_and_markers();
+    if must_resolve && cx.console.is_verbose() {
         let text = "Cannot install without re-resolving \
                     because the lock file is not at least version 2.1";
         cx.console.line(format_args!("{INFO}{text}{INFO:#}"));
@@ -232,32 +230,75 @@ fn from_scratch(cx: &Context, project: &Project, args: &WhatArgs) -> Result<Lock
 pub(crate) struct How {
     /// Tell it, and do nothing.
     pub(crate) dry_run: bool,
+    /// Tell what is skipped, too.
+    pub(crate) verbose: bool,
     /// Write byte code.
     pub(crate) compile: bool,
 }
 
-/// Carries out a plan, with words.
+/// What an environment was found to be like before anything was done to it.
+pub(crate) struct Brought {
+    /// Its distributions.
+    pub(crate) installed: Vec<Installed>,
+    /// If there was nothing to do: what else that depended on, files and folders of path dependencies.
+    pub(crate) settled_by: Option<Vec<PathBuf>>,
+}
+
+/// Brings the environment to what is wanted of a lock, with words.
 ///
 /// # Errors
 /// When something can't be fetched, built or installed.
-pub(crate) fn carry_out(
+pub(crate) fn bring(
+    cx: &Context,
+    environment: &Environment,
+    lockfile: &Lockfile,
+    selection: &Selection,
+    options: PlanOptions,
+    how: How,
+) -> Result<Brought, Failure> {
+    let world = World {
+        environment,
+        folder: &cx.project()?.root,
+        rules: &cx.build_rules()?,
+    };
+    let installed = environment.installed()?;
+    let mut trees = Trees::read(environment);
+    let options = PlanOptions {
+        trees: trees.compare(&lockfile.packages, &installed, world),
+        ..options
+    };
+    let markers = &environment.interpreter.markers;
+    let plan = Plan::new(lockfile, selection, markers, &installed, &options);
+    if let Some(problem) = plan.missing_source(world.folder) {
+        return Err(Failure::new(problem));
+    }
+    let done = carry_out(cx, environment, &plan, how);
+    if !how.dry_run {
+        if plan.has_work() {
+            trees.note(&lockfile.packages, &environment.installed()?, world);
+        }
+        trees.write();
+    }
+    let settled_by = || trees.places().map(Path::to_owned).collect();
+    done.map(|()| Brought {
+        installed,
+        settled_by: (!plan.has_work()).then(settled_by),
+    })
+}
+
+/// Carries out a plan.
+fn carry_out(
     cx: &Context,
     environment: &Environment,
     plan: &Plan,
     how: How,
 ) -> Result<(), Failure> {
     let project = cx.project()?;
-    let verbose = how.dry_run || cx.console.is_verbose();
-    progress::print_summary(cx.console, plan, verbose);
-    if verbose {
-        let which = if how.dry_run {
-            Which::All
-        } else {
-            Which::Skipped
-        };
-        progress::print_operations(cx.console, plan, &project.root, which);
-    }
+    progress::print_summary(cx.console, plan, how.verbose);
     if how.dry_run || !plan.has_work() {
+        if how.verbose {
+            progress::print_operations(cx.console, plan, &project.root);
+        }
         return Ok(());
     }
     cx.tell_unheeded_settings();
@@ -265,23 +306,30 @@ pub(crate) fn carry_out(
         index: cx.index()?,
         sources: &project.all_sources(),
         build: cx.build_frontend()?,
+        policy: &cx.settings()?.binary_policy,
         environment,
         folder: project.root.clone(),
         runtime: cx.runtime()?.handle().clone(),
         workers: cx.settings()?.workers,
         compile: how.compile,
     };
-    let reporter = Installing::start(cx.console, plan, &project.root);
+    let reporter = Installing::start(cx.console, plan, &project.root, how.verbose);
     installer
         .run(plan, &reporter)
         .map_err(|error| install_failure(cx, error))
 }
 
-/// Poetry: what fails with one package is told among the operations, on stdout and set in.
+/// Poetry: what fails with one package is told among the operations, on stdout; what is no build back end's fault is
+/// set in.
 fn install_failure(cx: &Context, error: InstallError) -> Failure {
     let advice = error.advice(cx.console.is_verbose());
     let text = match &error {
         InstallError::Environment(_) | InstallError::Io(_) => return error.into(),
+        InstallError::Build { .. } => {
+            cx.console
+                .line(format_args!("\n{WARNING}{error}{WARNING:#}\n"));
+            return Failure::silent();
+        }
         InstallError::Failed { source, .. } => {
             // The line about the package comes last, as a summary.
             let mut text = failure::with_causes(source.as_ref());
@@ -302,6 +350,7 @@ fn install_root(
     cx: &Context,
     project: &Project,
     environment: &Environment,
+    installed: &[Installed],
     args: &WhatArgs,
 ) -> Result<(), Failure> {
     if args.no_root || !project.package_mode {
@@ -316,23 +365,19 @@ fn install_root(
         cx.console.line("");
         return Ok(());
     }
-    if has_build_settings(project) {
+    if has_build_script(project) {
+        let requires = project.build_system.requires.join(", ");
+        cx.console.error_line(format_args!(
+            "{BOLD}Preparing{BOLD:#} build environment with build-system requirements {NAME}{requires}{NAME:#}"
+        ));
         cx.build_frontend()?.run_build_script(project)?;
     }
+    editable::remove_former(project, environment, installed)?;
     let warnings = editable::install_root(project, environment).map_err(root_failure)?;
     for warning in warnings {
         cx.console.warning(format_args!("Warning: {warning}"));
     }
     Ok(())
-}
-
-/// Only with `[tool.poetry.build]` there may be a script to run, and a front end to make for it.
-fn has_build_settings(project: &Project) -> bool {
-    let tool = project
-        .document
-        .get("tool")
-        .and_then(|tool| tool.get("poetry"));
-    tool.is_some_and(|poetry| poetry.get("build").is_some())
 }
 
 /// Poetry: a project without its package is mostly an application, so there is a lot of advice.

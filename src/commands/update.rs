@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use installer::environment::Environment;
-use installer::plan::{Plan, PlanOptions, Selection};
+use installer::plan::{PlanOptions, Selection};
 use resolver::lock::Lockfile;
 use resolver::name::{GroupName, PackageName};
 use resolver::project::Project;
@@ -82,23 +82,20 @@ fn bring(
         locked_before,
         root: project.package_name(),
         folder: project.root.clone(),
-        skip_directories: false,
+        ..PlanOptions::default()
     };
-    let plan = Plan::new(
-        lockfile,
-        &Selection {
-            groups,
-            extras: BTreeSet::new(),
-        },
-        &environment.interpreter.markers,
-        &environment.installed()?,
-        &options,
-    );
+    let selection = Selection {
+        groups,
+        extras: BTreeSet::new(),
+    };
     let how = How {
         dry_run: args.dry_run,
+        // Poetry: `update` has no ear for `-v` here.
+        verbose: args.dry_run,
         compile: false,
     };
-    install::carry_out(cx, environment, &plan, how)
+    install::bring(cx, environment, lockfile, &selection, options, how)?;
+    Ok(())
 }
 
 /// Poetry: whoever names a version wants `add`.

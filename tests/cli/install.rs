@@ -1,5 +1,10 @@
 //! `mpoetry install` and `mpoetry sync`.
 
+mod changes;
+mod failures;
+mod libraries;
+mod settings;
+
 use super::{locked_service, service};
 use crate::support::{Fault, Fixture, Member, Sdist, Wheel};
 
@@ -387,13 +392,62 @@ fn no_wheel_fits_this_machine() {
 }
 
 #[test]
+fn two_packages_with_the_same_file() {
+    let fx = service();
+    for (name, version) in [("web", "1.1"), ("tools", "1.5")] {
+        let wheel = Wheel::new(name, version).file("shared.txt", name);
+        fx.index().publish(&wheel);
+    }
+    fx.edit(
+        "pyproject.toml",
+        "(>=1.0,<2.0)\"",
+        "(>=1.0,<2.0)\", \"tools\"",
+    );
+    fx.mpoetry(["lock"]).success();
+    let outcome = fx.mpoetry(["install", "--no-root"]).success();
+    let told = outcome.stderr.lines();
+    let told = told.filter(|line| line.ends_with("/shared.txt over existing file"));
+    assert_eq!(told.count(), 1, "{outcome}");
+}
+
+#[test]
 fn a_path_dependency_that_is_missing() {
     let fx = with_library("{ path = \"lib\", develop = true }");
     fx.mpoetry(["lock"]).success();
     fx.remove("lib");
-    let outcome = fx.mpoetry(["install"]);
-    assert_eq!(outcome.code, Some(1), "{outcome}");
-    assert!(outcome.to_string().contains("lib"), "{outcome}");
+    insta::assert_snapshot!(fx.mpoetry(["install"]), @"
+    exit: 1
+    ----- stdout -----
+    Installing dependencies from lock file
+    ----- stderr -----
+    Path [root]/lib for lib does not exist
+    Creating virtualenv service in [root]/.venv
+
+    Path [root]/lib for lib does not exist
+    ");
+    assert!(installed(&fx).is_empty());
+    fx.write("lib", "");
+    let outcome = fx.mpoetry(["install", "--dry-run"]);
+    let expected = "[root]/lib for lib is a file, expected a directory";
+    assert!(outcome.stderr.contains(expected), "{outcome}");
+}
+
+/// It is told, but no reason to stop.
+#[test]
+fn a_path_dependency_that_is_gone_since_it_was_installed() {
+    let fx = with_library("{ path = \"lib\", develop = true }");
+    fx.mpoetry(["lock"]).success();
+    fx.mpoetry(["install", "--no-root"]).success();
+    fx.remove("lib");
+    insta::assert_snapshot!(fx.mpoetry(["install", "--no-root"]), @"
+    exit: 0
+    ----- stdout -----
+    Installing dependencies from lock file
+
+    No dependencies to install or update
+    ----- stderr -----
+    Path [root]/lib for lib does not exist
+    ");
 }
 
 #[test]

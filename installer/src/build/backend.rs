@@ -184,6 +184,13 @@ impl Backend<'_> {
             .ok()
             .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())
             .ok_or_else(|| failed(None, output()))?;
+        if let Some(reason) = answer.get("unavailable").and_then(Value::as_str) {
+            return Err(BuildError::Unavailable {
+                source_tree: self.source.to_owned(),
+                backend: self.system.backend.clone(),
+                reason: reason.to_owned(),
+            });
+        }
         Ok(answer.get("value").cloned())
     }
 

@@ -1,5 +1,6 @@
 //! Why a build fails.
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
@@ -99,7 +100,7 @@ pub enum BuildError {
         reason: String,
     },
     /// A build back end that failed.
-    #[error("{}", backend_message(.source_tree, .hook, *.status, .output))]
+    #[error("{}", backend_message(self, .source_tree))]
     Backend {
         /// The source tree.
         source_tree: PathBuf,
@@ -109,6 +110,16 @@ pub enum BuildError {
         status: Option<ExitStatus>,
         /// All that it printed.
         output: String,
+    },
+    /// A back end that can't be imported.
+    #[error("{}", backend_message(self, .source_tree))]
+    Unavailable {
+        /// The source tree.
+        source_tree: PathBuf,
+        /// The back end.
+        backend: String,
+        /// What Python says of it.
+        reason: String,
     },
     /// A back end without a hook that is needed.
     #[error("the build back end `{backend}` of `{}` has no `{hook}`", .source_tree.display())]
@@ -179,8 +190,59 @@ pub enum BuildError {
     },
 }
 
-/// Poetry's words around a back end's output.
-fn backend_message(source: &Path, hook: &str, status: Option<ExitStatus>, output: &str) -> String {
+impl BuildError {
+    /// The message and those of its causes, one a line.
+    pub(crate) fn cause_text(&self) -> String {
+        let causes = std::iter::successors(self.source(), |&cause| cause.source());
+        causes.fold(self.to_string(), |text, cause| {
+            format!("{text}\n  caused by: {cause}")
+        })
+    }
+
+    /// Poetry: what it says of a back end that failed to build `what`, and that `command` reproduces it. `None` if no
+    /// back end has failed.
+    #[must_use]
+    pub fn backend_text(&self, what: &str, command: &str) -> Option<String> {
+        let problem = match self {
+            Self::Backend {
+                hook,
+                status,
+                output,
+                ..
+            } => backend_problem(hook, *status, output),
+            Self::Unavailable {
+                backend, reason, ..
+            } => format!(
+                "Backend '{backend}' is not available.\n\n    | {reason}\n\n\
+                 A back end must be in build-system.requires of pyproject.toml, or in a folder of backend-path."
+            ),
+            Self::MissingHook { backend, hook, .. } => missing_hook(backend, hook),
+            _ => return None,
+        };
+        Some(format!(
+            "PEP517 build of a dependency failed\n\n{problem}\n\n\
+             Note: This error originates from the build backend, and is likely not a problem with poetry but one of the \
+             following issues with {what}\n\n  \
+             - not supporting PEP 517 builds\n  \
+             - not specifying PEP 517 build requirements correctly\n  \
+             - the build requirements are incompatible with your operating system or Python version\n  \
+             - the build requirements are missing system dependencies (eg: compilers, libraries, headers).\n\n\
+             You can verify this by running {command}."
+        ))
+    }
+}
+
+fn missing_hook(backend: &str, hook: &str) -> String {
+    let text = format!("Backend operation failed: HookMissing('{hook}')");
+    if hook == "build_editable" {
+        return format!(
+            "{text}\n\n{backend} can't make editable installs (PEP 660). Set `develop = false` for this dependency."
+        );
+    }
+    text
+}
+
+fn backend_problem(hook: &str, status: Option<ExitStatus>, output: &str) -> String {
     let ended = status.map_or_else(
         || "The back end left no result.".to_owned(),
         |status| format!("The back end ended with {status}."),
@@ -190,18 +252,15 @@ fn backend_message(source: &Path, hook: &str, status: Option<ExitStatus>, output
         .chain(output.trim().lines())
         .map(|line| format!("    | {line}").trim_end().to_owned())
         .collect();
+    let lines = lines.join("\n");
+    format!("Backend subprocess exited when trying to invoke {hook}\n\n{lines}")
+}
+
+/// The message where only the folder is known.
+fn backend_message(error: &BuildError, source: &Path) -> String {
     let source = source.display();
-    format!(
-        "PEP517 build of a dependency failed\n\n\
-         Backend subprocess exited when trying to invoke {hook}\n\n\
-         {}\n\n\
-         Note: This error originates from the build backend, and is likely not a problem with poetry but one of the \
-         following issues with {source}\n\n  \
-         - not supporting PEP 517 builds\n  \
-         - not specifying PEP 517 build requirements correctly\n  \
-         - the build requirements are incompatible with your operating system or Python version\n  \
-         - the build requirements are missing system dependencies (eg: compilers, libraries, headers).\n\n\
-         You can verify this by running pip wheel --no-cache-dir --use-pep517 \"{source}\".",
-        lines.join("\n")
-    )
+    let command = format!("pip wheel --no-cache-dir --use-pep517 \"{source}\"");
+    error
+        .backend_text(&source.to_string(), &command)
+        .unwrap_or_default()
 }

@@ -18,6 +18,7 @@ use resolver::solver::{self, Request};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::rules::Rules;
 use super::{BuildError, BuildFrontend, write_atomically};
 use crate::environment::{CreateOptions, Environment};
 use crate::install::{InstallError, Installer};
@@ -40,7 +41,12 @@ pub(super) struct Isolation<'a> {
 }
 
 impl Isolation<'_> {
-    /// An environment with `requirements` installed; Python in it. `source` is named in errors.
+    /// An environment with `requirements` installed, by the rules for what is built; Python in it. `source` is named in
+    /// errors.
+    ///
+    /// All is done on a thread of its own. The caller may be a worker of a thread pool, and this waits for a file lock
+    /// and for the network: if it did other work of its pool meanwhile, that work could wait for the same lock, and if
+    /// all workers waited, nobody would be left to do what they wait for.
     ///
     /// # Errors
     /// When the requirements can't be resolved or installed.
@@ -48,8 +54,20 @@ impl Isolation<'_> {
         &self,
         source: &Path,
         requirements: &[String],
+        rules: Rules<'_>,
     ) -> Result<PathBuf, BuildError> {
-        let lockfile = self.resolve(source, requirements)?;
+        let make = || self.make(source, requirements, rules);
+        std::thread::scope(|scope| scope.spawn(make).join())
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+
+    fn make(
+        &self,
+        source: &Path,
+        requirements: &[String],
+        rules: Rules<'_>,
+    ) -> Result<PathBuf, BuildError> {
+        let lockfile = self.resolve(source, requirements, rules)?;
         let key = self.key(&lockfile);
         let folder = self
             .cache
@@ -71,7 +89,12 @@ impl Isolation<'_> {
     }
 
     /// Poetry: requirements whose marker does not hold here are left out before resolving.
-    fn resolve(&self, source: &Path, requirements: &[String]) -> Result<Lockfile, BuildError> {
+    fn resolve(
+        &self,
+        source: &Path,
+        requirements: &[String],
+        rules: Rules<'_>,
+    ) -> Result<Lockfile, BuildError> {
         let wanted: Vec<&String> = requirements
             .iter()
             .filter(|text| {
@@ -82,9 +105,10 @@ impl Isolation<'_> {
             })
             .collect();
         let text = format!(
-            "[project]\nname = \"build-requirements\"\nversion = \"0\"\nrequires-python = \"=={}\"\ndependencies = {}\n",
+            "[project]\nname = \"build-requirements\"\nversion = \"0\"\nrequires-python = \"=={}\"\ndependencies = {}\n{}",
             self.python.version,
             json!(wanted),
+            rules.constraint_group(),
         );
         let mut project = Project::parse(&text, source)?;
         project.sources = self.sources.to_vec();
@@ -180,8 +204,6 @@ impl Isolation<'_> {
         Ok(environment.python())
     }
 
-    /// Installs on a thread of its own. The caller may be a worker of a thread pool and holds a file lock: if it did
-    /// other work of its pool while waiting, that work could wait for the same lock.
     fn install(
         &self,
         plan: &Plan,
@@ -197,17 +219,16 @@ impl Isolation<'_> {
             index: self.index,
             sources: self.sources,
             build: &frontend,
+            policy: &self.frontend.rules().policy,
             environment,
             folder: folder.to_owned(),
             runtime: self.runtime.clone(),
             workers,
             compile: false,
         };
-        let run = || match rayon::ThreadPoolBuilder::new().num_threads(workers).build() {
+        match rayon::ThreadPoolBuilder::new().num_threads(workers).build() {
             Ok(pool) => pool.install(|| installer.run(plan, &())),
             Err(_) => installer.run(plan, &()),
-        };
-        std::thread::scope(|scope| scope.spawn(run).join())
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        }
     }
 }

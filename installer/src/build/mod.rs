@@ -9,6 +9,7 @@ pub(crate) mod backend;
 mod error;
 mod isolation;
 pub(crate) mod native;
+mod rules;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ use resolver::cache::Cache;
 use resolver::dist::{Priority, Source};
 use resolver::index::{Builder, Index};
 use resolver::metadata::Metadata;
+use resolver::name::PackageName;
 use resolver::project::Project;
 use serde_json::{Value, json};
 
@@ -29,6 +31,8 @@ use self::backend::{Backend, BuildSystem};
 pub use self::error::BuildError;
 use self::isolation::Isolation;
 pub(crate) use self::native::wheel::is_executable;
+use self::rules::Rules;
+pub use self::rules::{BuildRules, ConfigSettings};
 use crate::python::Interpreter;
 
 /// Which wheel to build.
@@ -64,6 +68,7 @@ struct Shared {
     runtime: tokio::runtime::Handle,
     index: OnceLock<Index>,
     sources: OnceLock<Vec<Source>>,
+    rules: OnceLock<BuildRules>,
     source_date_epoch: OnceLock<i64>,
 }
 
@@ -79,6 +84,7 @@ impl BuildFrontend {
                 runtime,
                 index: OnceLock::new(),
                 sources: OnceLock::new(),
+                rules: OnceLock::new(),
                 source_date_epoch: OnceLock::new(),
             }),
             ancestors: Arc::new([]),
@@ -94,6 +100,16 @@ impl BuildFrontend {
     /// included where it counts. Without this, it is PyPI alone. The first call counts.
     pub fn set_sources(&self, sources: Vec<Source>) {
         self.shared.sources.get_or_init(|| sources);
+    }
+
+    /// Tells it what is special about some builds. The first call counts.
+    pub fn set_rules(&self, rules: BuildRules) {
+        self.shared.rules.get_or_init(|| rules);
+    }
+
+    /// What is special about some builds.
+    pub(crate) fn rules(&self) -> &BuildRules {
+        self.shared.rules.get_or_init(BuildRules::default)
     }
 
     /// Sets the date of files in wheels: the user's `SOURCE_DATE_EPOCH`, in seconds since 1970. The default is
@@ -114,9 +130,36 @@ impl BuildFrontend {
     /// # Errors
     /// When the project can't be read or its back end fails; the back end's output is part of the error.
     pub fn wheel(&self, source: &Path, kind: Kind, output: &Path) -> Result<PathBuf, BuildError> {
+        self.wheel_by(Rules::default(), source, kind, output)
+    }
+
+    /// The same for a package whose name is known, so that it is built by the rules for it.
+    ///
+    /// # Errors
+    /// As [`BuildFrontend::wheel`].
+    pub fn wheel_of(
+        &self,
+        name: &PackageName,
+        source: &Path,
+        kind: Kind,
+        output: &Path,
+    ) -> Result<PathBuf, BuildError> {
+        self.wheel_by(self.rules().of(name), source, kind, output)
+    }
+
+    fn wheel_by(
+        &self,
+        rules: Rules<'_>,
+        source: &Path,
+        kind: Kind,
+        output: &Path,
+    ) -> Result<PathBuf, BuildError> {
         match native_project(source)? {
-            Some(project) => native::wheel::build_wheel(&project, kind, output, self.timestamp()),
-            None => self.foreign_archive(source, kind.hook(), output),
+            // What settings mean is the back end's own business.
+            Some(project) if rules.config_settings.is_none() => {
+                native::wheel::build_wheel(&project, kind, output, self.timestamp())
+            }
+            _ => self.foreign_archive(rules, source, kind.hook(), output),
         }
     }
 
@@ -127,11 +170,11 @@ impl BuildFrontend {
     /// As [`BuildFrontend::wheel`].
     pub fn sdist(&self, source: &Path, output: &Path) -> Result<PathBuf, BuildError> {
         if BuildSystem::read(source)?.backend != native::BACKEND {
-            return self.foreign_archive(source, "sdist", output);
+            return self.foreign_archive(Rules::default(), source, "sdist", output);
         }
         let project = Project::read(source)?;
         if native::generates_setup(&project) {
-            return self.foreign_archive(source, "sdist", output);
+            return self.foreign_archive(Rules::default(), source, "sdist", output);
         }
         let seconds = self.shared.source_date_epoch.get().copied().unwrap_or(0);
         native::sdist::build_sdist(&project, output, u32::try_from(seconds).unwrap_or(0))
@@ -146,7 +189,8 @@ impl BuildFrontend {
         let Some(script) = native::build_script(project) else {
             return Ok(());
         };
-        let python = self.build_python(&project.root, &project.build_system.requires)?;
+        let requirements = &project.build_system.requires;
+        let python = self.build_python(&project.root, requirements, Rules::default())?;
         let path = project.root.join(script);
         let output = std::process::Command::new(python)
             .arg(&path)
@@ -179,7 +223,12 @@ impl BuildFrontend {
             .unwrap_or(Timestamp::DEFAULT)
     }
 
-    fn build_python(&self, source: &Path, requirements: &[String]) -> Result<PathBuf, BuildError> {
+    fn build_python(
+        &self,
+        source: &Path,
+        requirements: &[String],
+        rules: Rules<'_>,
+    ) -> Result<PathBuf, BuildError> {
         let shared = &self.shared;
         let isolation = Isolation {
             cache: &shared.cache,
@@ -190,7 +239,7 @@ impl BuildFrontend {
             ancestors: &self.ancestors,
             frontend: self,
         };
-        isolation.python(source, requirements)
+        isolation.python(source, requirements, rules)
     }
 
     /// Prepares the back end of a source tree for one of its hooks.
@@ -199,16 +248,17 @@ impl BuildFrontend {
         system: &'a BuildSystem,
         source: &'a Path,
         what: &str,
+        rules: Rules<'_>,
     ) -> Result<Backend<'a>, BuildError> {
         let mut requirements = system.requires.clone();
         let mut backend = Backend {
             system,
-            python: self.build_python(source, &requirements)?,
+            python: self.build_python(source, &requirements, rules)?,
             source,
             source_date_epoch: self.shared.source_date_epoch.get().copied(),
         };
         let hook = format!("get_requires_for_build_{what}");
-        let more = backend.call(&hook, &json!({ "config_settings": null }))?;
+        let more = backend.call(&hook, &json!({ "config_settings": rules.settings() }))?;
         let before = requirements.len();
         for requirement in more
             .as_ref()
@@ -223,7 +273,7 @@ impl BuildFrontend {
             }
         }
         if requirements.len() > before {
-            backend.python = self.build_python(source, &requirements)?;
+            backend.python = self.build_python(source, &requirements, rules)?;
         }
         Ok(backend)
     }
@@ -231,13 +281,14 @@ impl BuildFrontend {
     /// Has the back end build an archive: `what` is `wheel`, `editable` or `sdist`.
     fn foreign_archive(
         &self,
+        rules: Rules<'_>,
         source: &Path,
         what: &str,
         output: &Path,
     ) -> Result<PathBuf, BuildError> {
         let source = fs_err::canonicalize(source)?;
         let system = BuildSystem::read(&source)?;
-        let backend = self.backend(&system, &source, what)?;
+        let backend = self.backend(&system, &source, what, rules)?;
         fs_err::create_dir_all(output)?;
         let folder = tempfile::Builder::new()
             .prefix(".mpoetry-")
@@ -248,8 +299,7 @@ impl BuildFrontend {
         } else {
             "wheel_directory"
         };
-        let arguments =
-            json!({ target: fs_err::canonicalize(folder.path())?, "config_settings": null });
+        let arguments = json!({ target: fs_err::canonicalize(folder.path())?, "config_settings": rules.settings() });
         let name = backend
             .call(&hook, &arguments)?
             .and_then(|value| Some(value.as_str()?.to_owned()))
@@ -273,7 +323,7 @@ impl BuildFrontend {
     fn foreign_metadata(&self, source: &Path) -> Result<Vec<u8>, BuildError> {
         let source = fs_err::canonicalize(source)?;
         let system = BuildSystem::read(&source)?;
-        let backend = self.backend(&system, &source, "wheel")?;
+        let backend = self.backend(&system, &source, "wheel", Rules::default())?;
         let folder = tempfile::Builder::new()
             .prefix("mpoetry-metadata-")
             .tempdir()?;
@@ -287,7 +337,7 @@ impl BuildFrontend {
                 folder.path().join(dist_info).join("METADATA"),
             )?);
         }
-        let wheel = self.foreign_archive(&source, "wheel", folder.path())?;
+        let wheel = self.foreign_archive(Rules::default(), &source, "wheel", folder.path())?;
         archive::read_metadata(&wheel)
     }
 
@@ -327,6 +377,12 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 #[must_use]
 pub fn is_native(project: &Project) -> bool {
     native::is_native(project)
+}
+
+/// Does `[tool.poetry.build]` name a script? See [`BuildFrontend::run_build_script`].
+#[must_use]
+pub fn has_build_script(project: &Project) -> bool {
+    native::build_script(project).is_some()
 }
 
 /// The project in `source`, if it can be built natively. Manifests of other back ends are not looked at closely:

@@ -3,7 +3,8 @@
 Usage: python runner.py REQUEST RESULT
 
 REQUEST is a JSON file: backend, backend_path, hook, arguments, flags. The hook's return value goes into RESULT as
-JSON: {"value": …}, or {"missing": true} if the back end does not have the hook.
+JSON: {"value": …}, {"missing": true} if the back end does not have the hook, or {"unavailable": …} with a reason if there
+is no such back end.
 """
 
 import importlib
@@ -28,10 +29,22 @@ def prepare_environment(request):
     path = os.environ.get("PATH")
     os.environ["PATH"] = scripts if not path else scripts + os.pathsep + path
     if request["flags"]:
-        for name in ("CFLAGS", "CXXFLAGS"):
-            os.environ[name] = " ".join(filter(None, [os.environ.get(name), request["flags"]]))
+        # Not CFLAGS: setuptools takes them instead of those that Python was built with.
+        flags = [os.environ.get("CPPFLAGS"), request["flags"]]
+        os.environ["CPPFLAGS"] = " ".join(filter(None, flags))
     if hasattr(os, "umask"):
         os.umask(0o022)
+
+
+def call(request):
+    try:
+        backend = load_backend(request)
+    except ImportError as error:
+        return {"unavailable": f"{type(error).__name__}: {error}"}
+    hook = getattr(backend, request["hook"], None)
+    if hook is None:
+        return {"missing": True}
+    return {"value": hook(**request["arguments"])}
 
 
 def main():
@@ -42,11 +55,7 @@ def main():
     with open(request_path, encoding="utf-8") as file:
         request = json.load(file)
     prepare_environment(request)
-    backend = load_backend(request)
-    hook = getattr(backend, request["hook"], None)
-    result = {"missing": True}
-    if hook is not None:
-        result = {"value": hook(**request["arguments"])}
+    result = call(request)
     with open(result_path, "w", encoding="utf-8") as file:
         json.dump(result, file)
 

@@ -29,6 +29,8 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
         raise SystemExit(3)
     names = ["SOURCE_DATE_EPOCH", "PYTHONHASHSEED", "TZ", "LC_ALL"]
     lines = [os.environ[name] for name in names]
+    # setuptools would take these instead of the flags that Python itself was built with.
+    lines.append(os.environ.get("CFLAGS", "no flags"))
     lines.append(str(os.path.realpath(os.getcwd()) == os.path.realpath(os.path.dirname(os.path.dirname(__file__)))))
     lines.append(str(os.environ["PATH"].startswith(os.path.dirname(sys.executable))))
     return _wheel(wheel_directory, "\n".join(lines))
@@ -108,7 +110,10 @@ fn a_back_end_runs_in_a_calm_environment() {
     let world = World::new();
     let wheel = world.wheel(Kind::Wheel).unwrap();
     assert_eq!(wheel.file_name().unwrap(), "inner-1.0-py3-none-any.whl");
-    assert_eq!(text_of(&wheel), "1451606400\n0\nUTC\nC\nTrue\nTrue");
+    assert_eq!(
+        text_of(&wheel),
+        "1451606400\n0\nUTC\nC\nno flags\nTrue\nTrue"
+    );
     // Nothing but the wheel is left.
     assert_eq!(
         std::fs::read_dir(wheel.parent().unwrap()).unwrap().count(),

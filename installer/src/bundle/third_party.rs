@@ -11,7 +11,7 @@ use resolver::lock::{LockedPackage, SourceKind};
 use super::local::{Local, foreign_wheel};
 use super::{BundleError, Bundler, MissingFile, Reporter, Target};
 use crate::build::Kind;
-use crate::fetch::{Fetcher, check_out, locked_files, unpack_sdist};
+use crate::fetch::{BinaryPolicy, Fetcher, check_out, locked_files, unpack_sdist};
 
 /// A wheel from elsewhere.
 pub(super) struct ThirdParty<'p> {
@@ -84,6 +84,7 @@ impl Bundler<'_> {
             sources: self.sources,
             tags: &target.tags,
             python: Some(&target.python),
+            policy: &BinaryPolicy::default(),
             folder,
         };
         let (repositories, files): (Vec<&LockedPackage>, Vec<&LockedPackage>) = packages

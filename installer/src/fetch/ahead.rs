@@ -14,13 +14,15 @@ use resolver::name::GroupName;
 use resolver::tag::{Tag, Tags};
 use tokio::runtime::Handle;
 
-use super::Fetcher;
+use super::{BinaryPolicy, Fetcher};
 use crate::wheel::Store;
 
-/// Starts to fetch the packages of these groups that any Python wants. `sources` are those of the project.
+/// Starts to fetch the packages of these groups that any Python wants. `sources` are those of the project, `policy` is
+/// what its settings say of wheels and sdists.
 pub fn fetch_ahead(
     index: &Index,
     sources: &[Source],
+    policy: &BinaryPolicy,
     lockfile: &Lockfile,
     groups: &BTreeSet<GroupName>,
     runtime: &Handle,
@@ -36,20 +38,22 @@ pub fn fetch_ahead(
             && !is_here(package, &store, index)
     });
     for package in wanted {
-        let (index, sources, package) = (index.clone(), sources.to_vec(), package.clone());
-        runtime.spawn(async move { fetch(&index, &sources, &package).await });
+        let (index, sources) = (index.clone(), sources.to_vec());
+        let (policy, package) = (policy.clone(), package.clone());
+        runtime.spawn(async move { fetch(&index, &sources, &policy, &package).await });
     }
 }
 
-async fn fetch(index: &Index, sources: &[Source], package: &LockedPackage) {
+async fn fetch(index: &Index, sources: &[Source], policy: &BinaryPolicy, package: &LockedPackage) {
     let fetcher = Fetcher {
         index,
         sources,
         tags: &any_python(),
         python: None,
+        policy,
         folder: &PathBuf::new(),
     };
-    if only_wheel(package).is_some() {
+    if only_wheel(package).is_some_and(|wheel| policy.allows(&package.name, wheel)) {
         fetcher.fetch(package, &|_, _| {}).await.ok();
     } else if let Ok(source) = fetcher.source(package) {
         index

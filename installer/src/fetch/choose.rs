@@ -10,6 +10,7 @@ use resolver::lock::LockedPackage;
 use resolver::tag::Tags;
 use resolver::version::Version;
 
+use super::BinaryPolicy;
 use crate::install::InstallError;
 
 /// How good a file is; the greatest is the best.
@@ -92,6 +93,27 @@ fn is_source_or_wheel(file: &str) -> bool {
     .any(|end| file.ends_with(end))
 }
 
+/// How many files of a release `installer.no-binary` and `installer.only-binary` have ruled out.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Refused {
+    /// Wheels.
+    pub wheels: usize,
+    /// Source distributions.
+    pub sdists: usize,
+}
+
+impl Refused {
+    fn of(files: &[&IndexFile]) -> Self {
+        let wheels = (files.iter())
+            .filter(|file| file.kind == FileKind::Wheel)
+            .count();
+        Self {
+            wheels,
+            sdists: files.len() - wheels,
+        }
+    }
+}
+
 /// Of the files of an index the one that Poetry would take: of those whose hash is in the lock, the best that is not
 /// yanked, or the best that is. What the index says is for other Pythons is left out, whichever index it is from.
 /// (Poetry looks at that only while it locks, and only on PyPI.)
@@ -100,15 +122,19 @@ pub(super) fn among(
     files: &[IndexFile],
     tags: &Tags,
     python: Option<&Version>,
+    policy: &BinaryPolicy,
 ) -> Result<IndexFile, InstallError> {
     let release: Vec<&IndexFile> = files
         .iter()
         .filter(|file| file.version == package.version)
         .collect();
+    let (allowed, refused): (Vec<&IndexFile>, Vec<&IndexFile>) = release
+        .iter()
+        .partition(|file| policy.allows(&package.name, &file.filename));
     let mut unsupported = Vec::new();
     let mut other_python = Vec::new();
     let mut candidates = Vec::new();
-    for file in &release {
+    for file in &allowed {
         let requires_python = file.requires_python.as_deref();
         match Rank::of(&file.filename, tags) {
             Some(_) if !is_for(requires_python, python) => {
@@ -132,6 +158,7 @@ pub(super) fn among(
         return Err(InstallError::NoCandidates {
             package: title(package),
             seen: release.len(),
+            refused: Refused::of(&refused),
             unsupported,
             other_python,
             source_name: package

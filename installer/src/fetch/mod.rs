@@ -7,6 +7,7 @@
 mod ahead;
 mod choose;
 mod git;
+mod policy;
 mod sdist;
 
 use std::path::{Path, PathBuf};
@@ -25,8 +26,10 @@ use crate::install::InstallError;
 use crate::plan::resolve;
 
 pub use ahead::fetch_ahead;
+pub use choose::Refused;
 pub(crate) use choose::{Ranked, locked_files};
 pub(crate) use git::check_out;
+pub use policy::{BinaryPolicy, PackageFilter};
 pub use sdist::SdistError;
 pub(crate) use sdist::unpack as unpack_sdist;
 
@@ -65,12 +68,28 @@ pub(crate) struct Fetcher<'a> {
     pub(crate) sources: &'a [Source],
     pub(crate) tags: &'a Tags,
     pub(crate) python: Option<&'a Version>,
+    pub(crate) policy: &'a BinaryPolicy,
     pub(crate) folder: &'a Path,
 }
 
 impl Fetcher<'_> {
     fn cache(&self) -> &Cache {
         self.index.cache()
+    }
+
+    /// The best file of a package that may be installed, if the lock alone tells.
+    fn best(&self, package: &LockedPackage) -> Option<Ranked> {
+        locked_files(package, self.tags)
+            .into_iter()
+            .find(|ranked| self.policy.allows(&package.name, &ranked.file))
+    }
+
+    fn choose(
+        &self,
+        package: &LockedPackage,
+        files: &[IndexFile],
+    ) -> Result<IndexFile, InstallError> {
+        choose::among(package, files, self.tags, self.python, self.policy)
     }
 
     /// The best file of a package if that needs no network: `has` tells whether something made from a file with this
@@ -87,7 +106,7 @@ impl Fetcher<'_> {
         {
             return None;
         }
-        let best = locked_files(package, self.tags).into_iter().next()?;
+        let best = self.best(package)?;
         let sha256 = best.sha256()?.to_owned();
         let path = self.index.cached_archive(&best.file, &best.hashes);
         if path.is_none() && !has(&best) {
@@ -133,8 +152,7 @@ impl Fetcher<'_> {
             .index
             .release_files(source, &package.name, &package.version)
             .await;
-        if let Some(file) =
-            near.and_then(|files| choose::among(package, &files, self.tags, self.python).ok())
+        if let Some(file) = near.and_then(|files| self.choose(package, &files).ok())
             && let Ok(fetched) = self.fetch_file(package, file, progress).await
         {
             return Ok(fetched);
@@ -145,7 +163,7 @@ impl Fetcher<'_> {
             .await
             .map_err(|error| failed(package, error))?;
         let files = page.as_deref().map_or(&[][..], |page| &page.files);
-        let file = choose::among(package, files, self.tags, self.python)?;
+        let file = self.choose(package, files)?;
         self.fetch_file(package, file, progress).await
     }
 

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::fetch::SdistError;
+use crate::build::BuildError;
+use crate::fetch::{Refused, SdistError};
 use crate::wheel::WheelError;
 
 /// Why an installation failed. `Display` is Poetry's first line; [`InstallError::advice`] has the rest.
@@ -20,6 +21,8 @@ pub enum InstallError {
         unsupported: Vec<String>,
         /// Files for other Pythons: a line about each.
         other_python: Vec<String>,
+        /// Files that settings have ruled out.
+        refused: Refused,
         /// The source, if the lock names one.
         source_name: Option<String>,
     },
@@ -91,6 +94,18 @@ pub enum InstallError {
         /// Its name and version.
         found: String,
     },
+    /// A package could not be built from its sources.
+    #[error("{}", build_message(.package, .title, .command, .source))]
+    Build {
+        /// Its name.
+        package: String,
+        /// Name, version and where it comes from.
+        title: String,
+        /// What reproduces it without us.
+        command: String,
+        /// What went wrong; it is part of the message.
+        source: Box<BuildError>,
+    },
     /// Anything else that went wrong with one package.
     #[error("Cannot install {package}.")]
     Failed {
@@ -128,10 +143,12 @@ impl InstallError {
                 seen,
                 unsupported,
                 other_python,
+                refused,
                 source_name,
             } => Some(no_candidates(
                 package.split(' ').next().unwrap_or(package),
                 *seen,
+                *refused,
                 [unsupported, other_python],
                 source_name.as_deref(),
                 verbose,
@@ -180,12 +197,35 @@ fn is_about_archive(error: &(dyn std::error::Error + Send + Sync + 'static)) -> 
     }
 }
 
+/// Poetry: its words around what went wrong with a build, which come last.
+fn build_message(package: &str, title: &str, command: &str, error: &BuildError) -> String {
+    let cause = error.cause_text();
+    match error {
+        // Where an sdist was unpacked to is nobody's business.
+        BuildError::Resolve { source, .. } => {
+            format!("{source}\n\nCannot resolve build-system.requires for {package}.")
+        }
+        BuildError::Install { .. } => {
+            format!("{cause}\n\nCannot install build-system.requires for {package}.")
+        }
+        BuildError::ModuleNotFound { .. } => format!(
+            "{cause}\n\nName a folder or file of {package} like the project, or set `packages` in its pyproject.toml.\n\n\
+             Cannot install {package}."
+        ),
+        _ => match error.backend_text(title, command) {
+            Some(text) => text,
+            None => format!("{cause}\n\nCannot install {package}."),
+        },
+    }
+}
+
 /// Poetry: the end of a message that says more with `-v`.
 const MORE: &str = "\n\nYou can also run your poetry command with -v to see more information.";
 
 fn no_candidates(
     name: &str,
     seen: usize,
+    refused: Refused,
     [unsupported, other_python]: [&[String]; 2],
     source: Option<&str>,
     verbose: bool,
@@ -195,6 +235,20 @@ fn no_candidates(
     );
     for line in other_python {
         let _ = write!(text, "\n  - {line}");
+    }
+    if refused.wheels > 0 {
+        let count = refused.wheels;
+        let _ = write!(
+            text,
+            "\n  - {count} wheel(s) were skipped due to your installer.no-binary policy"
+        );
+    }
+    if refused.sdists > 0 {
+        let count = refused.sdists;
+        let _ = write!(
+            text,
+            "\n  - {count} source distribution(s) were skipped due to your installer.only-binary policy"
+        );
     }
     if !unsupported.is_empty() {
         let count = unsupported.len();

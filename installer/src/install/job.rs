@@ -7,12 +7,14 @@ use std::sync::PoisonError;
 use resolver::cache::{Bucket, Cache};
 use resolver::git_url::without_credentials;
 use resolver::lock::{LockedPackage, SourceKind};
+use resolver::name::PackageName;
 use serde::{Deserialize, Serialize};
 
 use super::{InstallError, Run, Step};
-use crate::build::Kind;
+use crate::build::{BuildError, Kind};
 use crate::fetch::{Fetched, Ranked, sha256_of, unpack_sdist};
 use crate::plan::Operation;
+use crate::title::{full_version, pip_command};
 use crate::wheel::{self, DirectUrl, Linker, Options, StoredWheel, WheelError, file_url};
 
 /// What was built from an sdist.
@@ -24,14 +26,14 @@ struct Built {
 
 impl Run<'_> {
     /// Is something made from this file in the cache?
-    pub(super) fn is_known(&self, file: &Ranked) -> bool {
+    pub(super) fn is_known(&self, name: &PackageName, file: &Ranked) -> bool {
         let Some(sha256) = file.sha256() else {
             return false;
         };
         if file.is_wheel() {
             self.store.has(sha256)
         } else {
-            self.built_from(sha256)
+            self.built_from(name, sha256)
                 .is_some_and(|wheel| self.store.has(&wheel))
         }
     }
@@ -100,7 +102,7 @@ impl Run<'_> {
         let known = if fetched.is_wheel() {
             self.store.find(&fetched.sha256)
         } else {
-            self.built(&fetched.sha256)
+            self.built(&package.name, &fetched.sha256)
         };
         let stored = match known {
             Some(stored) => stored,
@@ -121,7 +123,7 @@ impl Run<'_> {
     }
 
     /// Poetry: a wheel that was built from an sdist is used again for interpreters with the same tags.
-    fn built_key(&self, sha256: &str) -> String {
+    fn built_key(&self, name: &PackageName, sha256: &str) -> String {
         let tag = self
             .fetcher
             .tags
@@ -129,16 +131,17 @@ impl Run<'_> {
             .first()
             .map(ToString::to_string)
             .unwrap_or_default();
-        format!("sdists/{sha256}/{}", Cache::digest(&[&tag]))
+        let rules = self.installer.build.rules().key(name);
+        format!("sdists/{sha256}/{}", Cache::digest(&[&tag, &rules]))
     }
 
-    fn built(&self, sha256: &str) -> Option<StoredWheel> {
-        self.store.find(&self.built_from(sha256)?)
+    fn built(&self, name: &PackageName, sha256: &str) -> Option<StoredWheel> {
+        self.store.find(&self.built_from(name, sha256)?)
     }
 
     /// The sha256 of the wheel that was built from an sdist.
-    fn built_from(&self, sha256: &str) -> Option<String> {
-        let key = self.built_key(sha256);
+    fn built_from(&self, name: &PackageName, sha256: &str) -> Option<String> {
+        let key = self.built_key(name, sha256);
         let bytes = self.installer.index.cache().read(Bucket::Builds, &key)?;
         let built: Built = rmp_serde::from_slice(&bytes).ok()?;
         Some(built.sha256)
@@ -180,7 +183,8 @@ impl Run<'_> {
                 .unwrap_or_default(),
         };
         let bytes = rmp_serde::to_vec(&built).map_err(|error| failed(error.into()))?;
-        cache.write(Bucket::Builds, &self.built_key(&fetched.sha256), &bytes)?;
+        let key = self.built_key(&step.package.name, &fetched.sha256);
+        cache.write(Bucket::Builds, &key, &bytes)?;
         Ok(stored)
     }
 
@@ -197,8 +201,8 @@ impl Run<'_> {
         let wheel = self
             .installer
             .build
-            .wheel(project, kind, output.path())
-            .map_err(|error| InstallError::failed(name, error))?;
+            .wheel_of(&step.package.name, project, kind, output.path())
+            .map_err(|error| self.build_failure(step.package, error))?;
         let file = wheel
             .file_name()
             .map(|name| name.to_string_lossy().into_owned())
@@ -209,6 +213,18 @@ impl Run<'_> {
             .unpack(&wheel, &file, &sha256)
             .map_err(|error| InstallError::failed(name, error))?;
         Ok((file, stored))
+    }
+
+    fn build_failure(&self, package: &LockedPackage, error: BuildError) -> InstallError {
+        let folder = &self.installer.folder;
+        let settings = &self.installer.build.rules().config_settings;
+        let version = full_version(package, folder);
+        InstallError::Build {
+            package: package.pretty_name.clone(),
+            title: format!("{} ({version})", package.pretty_name),
+            command: pip_command(package, folder, settings.get(&package.name)),
+            source: Box::new(error),
+        }
     }
 
     /// Links a wheel into the environment, after what it replaces was removed.

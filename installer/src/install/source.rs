@@ -6,12 +6,16 @@ use resolver::cache::{Bucket, Cache};
 use resolver::git::History;
 use resolver::git_url::without_credentials;
 use resolver::lock::{LockedPackage, LockedSource, SourceKind};
+use resolver::metadata::Metadata;
+use resolver::name::PackageName;
+use resolver::requirement::Requirement;
 
 use super::job::check_identity;
 use super::{InstallError, Run, Step};
 use crate::build::Kind;
 use crate::fetch::check_out;
 use crate::plan::resolve;
+use crate::trees::clone_folder;
 use crate::wheel::{DirectUrl, Options, StoredWheel, file_url};
 
 impl Run<'_> {
@@ -32,12 +36,71 @@ impl Run<'_> {
                 )
             }
         };
-        check_identity(package, &stored)?;
+        if source.kind == SourceKind::Directory {
+            self.check_against_lock(step, &stored)?;
+        } else {
+            check_identity(package, &stored)?;
+        }
         let options = Options {
             direct_url: Some(direct_url),
         };
         self.install(step, &stored, &options)
             .map_err(|error| InstallError::failed(&package.pretty_name, error))
+    }
+
+    /// What a folder holds may have got another version or more requirements since it was locked. That is worth a
+    /// word.
+    ///
+    /// Poetry: it is installed all the same.
+    fn check_against_lock(&self, step: Step<'_>, stored: &StoredWheel) -> Result<(), InstallError> {
+        let (package, found) = (step.package, &stored.manifest);
+        if found.name != package.name {
+            return check_identity(package, stored);
+        }
+        if found.version != package.version {
+            let (name, version) = (&package.pretty_name, &found.version);
+            self.notice(
+                package,
+                format!(
+                    "{name} is version {version} by now, but poetry.lock says {}. Run `poetry lock` to fix the lock file.",
+                    package.version
+                ),
+            );
+        }
+        let unlocked = self.unlocked_requirements(package, stored);
+        if !unlocked.is_empty() {
+            let (name, unlocked) = (&package.pretty_name, unlocked.join(", "));
+            self.notice(
+                package,
+                format!(
+                    "{name} requires {unlocked} by now, but poetry.lock does not say so. \
+                     Run `poetry lock` to fix the lock file."
+                ),
+            );
+        }
+        Ok(())
+    }
+
+    /// What a wheel requires here, and without extras, of which the lock knows nothing.
+    fn unlocked_requirements(&self, package: &LockedPackage, stored: &StoredWheel) -> Vec<String> {
+        let dist_info = stored.files().join(&stored.manifest.dist_info);
+        let metadata = fs_err::read(dist_info.join("METADATA")).ok();
+        let metadata = metadata.and_then(|bytes| Metadata::parse(&bytes).ok());
+        let lines = metadata
+            .map(|metadata| metadata.requires_dist)
+            .unwrap_or_default();
+        let markers = &self.installer.environment.interpreter.markers;
+        let required = lines.iter().filter_map(|line| {
+            let requirement = Requirement::parse(line, None).ok()?;
+            let holds = requirement.marker.holds(Some(markers), Some(&[]));
+            holds.then_some(requirement.name)
+        });
+        let is_locked = |name: &PackageName| {
+            let mut locked = package.requirements.iter();
+            locked.any(|requirement| requirement.name == *name)
+        };
+        let unlocked = required.filter(|name| !is_locked(name));
+        unlocked.map(|name| name.to_string()).collect()
     }
 
     fn build_tree(&self, step: Step<'_>, project: &Path) -> Result<StoredWheel, InstallError> {
@@ -55,7 +118,7 @@ impl Run<'_> {
         step: Step<'_>,
         source: &LockedSource,
     ) -> Result<(StoredWheel, DirectUrl), InstallError> {
-        let folder = self.site.root.join("src").join(step.package.name.as_str());
+        let folder = clone_folder(&self.site.root, &step.package.name);
         if folder.symlink_metadata().is_ok() {
             fs_err::remove_dir_all(&folder)?;
         }
@@ -72,7 +135,7 @@ impl Run<'_> {
         let key = source
             .resolved_reference
             .as_deref()
-            .map(|commit| self.commit_key(source, commit));
+            .map(|commit| self.commit_key(&step.package.name, source, commit));
         let known = key
             .as_ref()
             .and_then(|key| cache.read(Bucket::Builds, key))
@@ -91,7 +154,8 @@ impl Run<'_> {
         Ok(stored)
     }
 
-    fn commit_key(&self, source: &LockedSource, commit: &str) -> String {
+    fn commit_key(&self, name: &PackageName, source: &LockedSource, commit: &str) -> String {
+        let rules = self.installer.build.rules().key(name);
         let tag = self
             .fetcher
             .tags
@@ -102,7 +166,7 @@ impl Run<'_> {
         let folder = source.subdirectory.as_deref().unwrap_or_default();
         format!(
             "commits/{}",
-            Cache::digest(&[&source.url, commit, folder, &tag])
+            Cache::digest(&[&source.url, commit, folder, &tag, &rules])
         )
     }
 

@@ -127,6 +127,7 @@ impl Scene {
             index: &index,
             sources: &[],
             build: &build,
+            policy: &crate::fetch::BinaryPolicy::default(),
             environment: &self.fixture.environment,
             folder: self.folder().to_owned(),
             runtime: self.runtime.handle().clone(),
@@ -298,6 +299,7 @@ fn the_first_failure_stops_what_is_queued() {
     };
     let mut later = package(&sha256, Some(directory));
     later.name = PackageName::new("later");
+    later.develop = true;
     let broken = package(&"0".repeat(64), file_source());
     assert!(scene.run(&scene.plan(vec![later, broken], false)).is_err());
     assert_eq!(scene.seen.take(), ["started some-pkg", "failed some-pkg"]);

@@ -269,11 +269,17 @@ impl Http {
 /// such bound, and fifty pages that are read at once need fifty times the memory.)
 pub(crate) async fn computing<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let (sender, receiver) = tokio::sync::oneshot::channel();
-    rayon::spawn(move || {
+    let work = move || {
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
         // Nobody waits any more if sending fails.
         drop(sender.send(result));
-    });
+    };
+    if rayon::current_thread_index().is_some() {
+        // From here the work would go to the pool of this very thread, all of whose threads may be waiting as it is.
+        tokio::task::spawn(async { rayon::spawn(work) });
+    } else {
+        rayon::spawn(work);
+    }
     match receiver.await {
         Ok(Ok(value)) => value,
         Ok(Err(panic)) => std::panic::resume_unwind(panic),

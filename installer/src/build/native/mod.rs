@@ -50,7 +50,7 @@ pub(super) fn is_native(project: &Project) -> bool {
 }
 
 /// The build script of `[tool.poetry]`: `build = "…"` or `[tool.poetry.build] script`.
-pub(super) fn build_script(project: &Project) -> Option<&str> {
+pub(crate) fn build_script(project: &Project) -> Option<&str> {
     let build = manifest::truthy(manifest::tool_poetry(project), "build")?;
     let script = match build.as_table() {
         Some(table) => manifest::truthy(Some(table), "script")?,

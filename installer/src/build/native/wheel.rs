@@ -1,9 +1,11 @@
 //! Wheels and editable wheels of poetry-core projects: same members, order, modes, dates and contents as
 //! poetry-core 2.5.0 gives them. Only the compressed bytes may differ, because its zlib is another one.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use resolver::project::Project;
+use resolver::tag::Tags;
 
 use super::entry_points::{EntryPoints, script_files};
 use super::files::{Format, Module, module_name, posix};
@@ -20,7 +22,8 @@ const GENERATOR: &str = "poetry-core 2.5.0";
 pub(crate) struct WheelName {
     distribution: String,
     version: String,
-    tag: &'static str,
+    tag: Cow<'static, str>,
+    is_pure: bool,
 }
 
 impl WheelName {
@@ -34,12 +37,23 @@ impl WheelName {
         Ok(Self {
             distribution: module_name(package.as_str()),
             version: normalized_version(project)?,
-            tag: if python.supports_python2 {
+            tag: Cow::Borrowed(if python.supports_python2 {
                 "py2.py3-none-any"
             } else {
                 "py3-none-any"
-            },
+            }),
+            is_pure: true,
         })
+    }
+
+    /// The same for what a build script may have compiled for one interpreter.
+    pub(crate) fn for_interpreter(self, tags: &Tags) -> Self {
+        let tag = tags.ordered().first().map(ToString::to_string);
+        Self {
+            tag: tag.map_or(self.tag, Cow::Owned),
+            is_pure: false,
+            ..self
+        }
     }
 
     /// `<distribution>-<version>-<tag>.whl`
@@ -85,13 +99,13 @@ pub(crate) fn dist_info_files(
         content: text.into_bytes(),
         mode: REGULAR,
     };
-    let tag = wheel.tag;
+    let (tag, is_pure) = (&wheel.tag, wheel.is_pure);
     let mut files = vec![
         generated("METADATA", metadata.text()),
         generated(
             "WHEEL",
             format!(
-                "Wheel-Version: 1.0\nGenerator: {GENERATOR}\nRoot-Is-Purelib: true\nTag: {tag}\n"
+                "Wheel-Version: 1.0\nGenerator: {GENERATOR}\nRoot-Is-Purelib: {is_pure}\nTag: {tag}\n"
             ),
         ),
     ];
