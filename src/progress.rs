@@ -4,6 +4,8 @@
 //! the line comes when the operation is done, in its final colours, and a bar below tells what is going
 //! on, unless all is over before [`PATIENCE`].
 
+mod order;
+
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Mutex, PoisonError};
@@ -18,6 +20,7 @@ use resolver::name::PackageName;
 use resolver::solver::LookedAt;
 use resolver::version::Version;
 
+use self::order::InOrder;
 use crate::console::{BOLD, Console, DARK, ERROR, INFO, NAME, VALUE};
 
 /// A run that is over by then draws nothing.
@@ -119,9 +122,11 @@ impl resolver::solver::Reporter for Resolving<'_> {
 /// Tells how an installation goes on.
 pub(crate) struct Installing<'a> {
     console: &'a Console,
+    plan: &'a Plan,
     folder: &'a Path,
     is_animated: bool,
     verbose: bool,
+    order: Mutex<InOrder>,
     bar: LateBar,
     /// The oldest first.
     under_way: Mutex<Vec<UnderWay>>,
@@ -140,7 +145,7 @@ impl<'a> Installing<'a> {
     /// `folder` is the one of the lock file, where relative paths start. `verbose`: what is skipped is told, too.
     pub(crate) fn start(
         console: &'a Console,
-        plan: &Plan,
+        plan: &'a Plan,
         folder: &'a Path,
         verbose: bool,
     ) -> Self {
@@ -152,9 +157,11 @@ impl<'a> Installing<'a> {
         let template = "{spinner:.blue} [{bar:20.blue}] {pos}/{len} {wide_msg}";
         Self {
             console,
+            plan,
             folder,
             is_animated: console.is_animated(),
             verbose,
+            order: Mutex::default(),
             bar: LateBar::new(console, Some(steps as u64), template),
             under_way: Mutex::default(),
         }
@@ -163,6 +170,30 @@ impl<'a> Installing<'a> {
     fn line(&self, operation: &Operation, state: State) {
         let line = operation_line(operation, self.folder, state);
         self.bar.bar.suspend(|| self.console.line(line));
+    }
+
+    /// Tells what has started as soon as all before it has.
+    fn tell_start(&self, operation: &Operation) {
+        let mut places = self.plan.operations.iter();
+        let Some(place) = places.position(|other| std::ptr::eq(other, operation)) else {
+            return;
+        };
+        // Poetry: pip goes first, whatever its place, and what is skipped is told at once.
+        if is_skipped(operation) || name_of(operation).as_str() == "pip" {
+            self.tell(|order| order.start_first(place));
+        } else {
+            self.tell(|order| order.start(place));
+        }
+    }
+
+    fn tell(&self, what: impl FnOnce(&mut InOrder) -> Vec<usize>) {
+        let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        for place in what(&mut order) {
+            let operation = &self.plan.operations[place];
+            if !self.is_animated && (self.verbose || !is_skipped(operation)) {
+                self.line(operation, State::Started);
+            }
+        }
     }
 
     /// Changes what is under way, and tells of what is so longest.
@@ -194,14 +225,12 @@ impl<'a> Installing<'a> {
 
 impl installer::install::Reporter for Installing<'_> {
     fn started(&self, operation: &Operation) {
+        self.tell_start(operation);
         if is_skipped(operation) {
-            if self.verbose {
+            if self.is_animated && self.verbose {
                 self.line(operation, State::Started);
             }
             return;
-        }
-        if !self.is_animated {
-            self.line(operation, State::Started);
         }
         let name = name_of(operation).clone();
         self.update(|under_way| {
@@ -243,6 +272,7 @@ impl installer::install::Reporter for Installing<'_> {
     }
 
     fn failed(&self, operation: &Operation) {
+        self.tell(InOrder::end);
         if self.is_animated {
             self.line(operation, State::Failed);
         }

@@ -4,6 +4,7 @@ mod bad_index;
 mod bundle;
 mod env;
 mod errors;
+mod every;
 mod git;
 mod install;
 mod lock;
