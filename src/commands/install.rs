@@ -176,15 +176,17 @@ fn fetch_ahead(cx: &Context, project: &Project, args: &WhatArgs) -> Option<Lockf
     });
     let groups = args.groups(project, &silent).ok()?;
     if lockfile.is_fresh(project) && lockfile.metadata.has_groups_and_markers() {
-        let (index, runtime) = (cx.index().ok()?, cx.runtime().ok()?);
-        fetch::fetch_ahead(
-            index,
-            &project.all_sources(),
-            &cx.settings().ok()?.binary_policy,
-            &lockfile,
-            &groups,
-            runtime.handle(),
-        );
+        let missing = fetch::missing(&cx.cache().ok()?, &lockfile, &groups);
+        if !missing.is_empty() {
+            let (index, runtime) = (cx.index().ok()?, cx.runtime().ok()?);
+            fetch::fetch_ahead(
+                index,
+                &project.all_sources(),
+                &cx.settings().ok()?.binary_policy,
+                missing,
+                runtime.handle(),
+            );
+        }
     }
     Some(lockfile)
 }
@@ -275,7 +277,7 @@ pub(crate) fn bring(
     let done = carry_out(cx, environment, &plan, how);
     if !how.dry_run {
         if plan.has_work() {
-            trees.note(&lockfile.packages, &environment.installed()?, world);
+            trees.note(&lockfile.packages, world)?;
         }
         trees.write();
     }

@@ -20,10 +20,10 @@ const HEAD: u64 = 2048;
 /// of two with the same name the first counts, as for Python.
 pub(super) fn list(environment: &Environment) -> Result<Vec<Installed>, EnvironmentError> {
     let mut found = Vec::new();
-    read_folder(&environment.site_packages(), false, &mut found)?;
+    read_folder(&environment.site_packages(), false, |_| true, &mut found)?;
     if environment.sees_system() {
         for folder in system_folders(environment) {
-            read_folder(&folder, true, &mut found)?;
+            read_folder(&folder, true, |_| true, &mut found)?;
         }
     }
     let mut seen = FxHashSet::default();
@@ -32,7 +32,27 @@ pub(super) fn list(environment: &Environment) -> Result<Vec<Installed>, Environm
     Ok(found)
 }
 
-fn read_folder(folder: &Path, is_system: bool, found: &mut Vec<Installed>) -> io::Result<()> {
+/// Finds some of an environment's own distributions, by the names of their folders; the others are not read.
+pub(super) fn find(
+    environment: &Environment,
+    names: &FxHashSet<&PackageName>,
+) -> Result<Vec<Installed>, EnvironmentError> {
+    let is_wanted = |path: &Path| {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let name = stem.split('-').next().unwrap_or(&stem);
+        names.contains(&PackageName::new(name))
+    };
+    let mut found = Vec::new();
+    read_folder(&environment.site_packages(), false, is_wanted, &mut found)?;
+    Ok(found)
+}
+
+fn read_folder(
+    folder: &Path,
+    is_system: bool,
+    is_wanted: impl Fn(&Path) -> bool,
+    found: &mut Vec<Installed>,
+) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -44,6 +64,7 @@ fn read_folder(folder: &Path, is_system: bool, found: &mut Vec<Installed>) -> io
         if ["dist-info", "egg-info", "egg-link"]
             .map(OsStr::new)
             .contains(&path.extension().unwrap_or_default())
+            && is_wanted(&path)
         {
             paths.push(path);
         }

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use resolver::cache::Cache;
 use resolver::name::PackageName;
 use resolver::version::Version;
+use rustc_hash::FxHashSet;
 
 use crate::python::{Interpreter, PythonError};
 
@@ -191,6 +192,17 @@ impl Environment {
     /// When site-packages can't be listed.
     pub fn installed(&self) -> Result<Vec<Installed>, EnvironmentError> {
         installed::list(self)
+    }
+
+    /// Those of its own distributions that have one of these names.
+    ///
+    /// # Errors
+    /// When site-packages can't be listed.
+    pub fn installed_of(
+        &self,
+        names: &FxHashSet<&PackageName>,
+    ) -> Result<Vec<Installed>, EnvironmentError> {
+        installed::find(self, names)
     }
 
     /// Does it show the base installation's packages?

@@ -7,8 +7,9 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use resolver::dist::Source;
-use resolver::index::Index;
+use resolver::cache::Cache;
+use resolver::dist::{HashedFile, Source};
+use resolver::index::{Index, cached_archive};
 use resolver::lock::{LockedPackage, Lockfile, SourceKind};
 use resolver::name::GroupName;
 use resolver::tag::{Tag, Tags};
@@ -17,17 +18,14 @@ use tokio::runtime::Handle;
 use super::{BinaryPolicy, Fetcher};
 use crate::wheel::Store;
 
-/// Starts to fetch the packages of these groups that any Python wants. `sources` are those of the project, `policy` is
-/// what its settings say of wheels and sdists.
-pub fn fetch_ahead(
-    index: &Index,
-    sources: &[Source],
-    policy: &BinaryPolicy,
+/// The packages of these groups that any Python wants and that are probably not in the cache.
+#[must_use]
+pub fn missing(
+    cache: &Cache,
     lockfile: &Lockfile,
     groups: &BTreeSet<GroupName>,
-    runtime: &Handle,
-) {
-    let store = Store::new(index.cache());
+) -> Vec<LockedPackage> {
+    let store = Store::new(cache);
     let wanted = lockfile.packages.iter().filter(|package| {
         is_of_index(package)
             && !package.optional
@@ -35,11 +33,33 @@ pub fn fetch_ahead(
                 .groups
                 .iter()
                 .any(|group| groups.contains(group) && !package.markers.contains_key(group))
-            && !is_here(package, &store, index)
     });
-    for package in wanted {
-        let (index, sources) = (index.clone(), sources.to_vec());
-        let (policy, package) = (policy.clone(), package.clone());
+    let (pure, others): (Vec<_>, Vec<_>) =
+        wanted.partition(|package| only_wheel(package).is_some());
+    let all = pure.len();
+    let mut missing: Vec<LockedPackage> = pure
+        .into_iter()
+        .filter(|package| !only_wheel(package).is_some_and(|wheel| is_here(wheel, &store, cache)))
+        .cloned()
+        .collect();
+    // Of the others there may be dozens of files. If nothing is here, they are not either.
+    if missing.len() == all {
+        missing.extend(others.into_iter().cloned());
+    }
+    missing
+}
+
+/// Starts to fetch packages. `sources` are those of the project, `policy` is what its settings say of wheels and
+/// sdists.
+pub fn fetch_ahead(
+    index: &Index,
+    sources: &[Source],
+    policy: &BinaryPolicy,
+    packages: Vec<LockedPackage>,
+    runtime: &Handle,
+) {
+    for package in packages {
+        let (index, sources, policy) = (index.clone(), sources.to_vec(), policy.clone());
         runtime.spawn(async move { fetch(&index, &sources, &policy, &package).await });
     }
 }
@@ -53,7 +73,7 @@ async fn fetch(index: &Index, sources: &[Source], policy: &BinaryPolicy, package
         policy,
         folder: &PathBuf::new(),
     };
-    if only_wheel(package).is_some_and(|wheel| policy.allows(&package.name, wheel)) {
+    if only_wheel(package).is_some_and(|wheel| policy.allows(&package.name, &wheel.file)) {
         fetcher.fetch(package, &|_, _| {}).await.ok();
     } else if let Ok(source) = fetcher.source(package) {
         index
@@ -67,25 +87,16 @@ fn is_of_index(package: &LockedPackage) -> bool {
     source.is_none_or(|source| source.kind == SourceKind::Legacy)
 }
 
-/// Is any of its files here? Then that is probably the wanted one.
-fn is_here(package: &LockedPackage, store: &Store, index: &Index) -> bool {
-    package.files.iter().any(|file| {
-        (file.hash.algorithm == "sha256" && store.has(&file.hash.hex))
-            || index
-                .cached_archive(&file.file, std::slice::from_ref(&file.hash))
-                .is_some()
-    })
+fn is_here(wheel: &HashedFile, store: &Store, cache: &Cache) -> bool {
+    let hashes = std::slice::from_ref(&wheel.hash);
+    store.has(&wheel.hash.hex) || cached_archive(cache, &wheel.file, hashes).is_some()
 }
 
 /// The one wheel of a release that has no other and that fits everywhere.
-fn only_wheel(package: &LockedPackage) -> Option<&str> {
-    let mut wheels = package
-        .files
-        .iter()
-        .map(|file| file.file.as_str())
-        .filter(|file| file.ends_with(".whl"));
+fn only_wheel(package: &LockedPackage) -> Option<&HashedFile> {
+    let mut wheels = (package.files.iter()).filter(|file| file.file.ends_with(".whl"));
     let only = wheels.next()?;
-    (wheels.next().is_none() && only.ends_with("py3-none-any.whl")).then_some(only)
+    (wheels.next().is_none() && only.file.ends_with("py3-none-any.whl")).then_some(only)
 }
 
 fn any_python() -> Tags {

@@ -25,7 +25,7 @@ use sha2::{Digest, Sha256};
 use crate::install::InstallError;
 use crate::plan::resolve;
 
-pub use ahead::fetch_ahead;
+pub use ahead::{fetch_ahead, missing};
 pub use choose::Refused;
 pub(crate) use choose::{Ranked, locked_files};
 pub(crate) use git::check_out;
@@ -108,10 +108,11 @@ impl Fetcher<'_> {
         }
         let best = self.best(package)?;
         let sha256 = best.sha256()?.to_owned();
-        let path = self.index.cached_archive(&best.file, &best.hashes);
-        if path.is_none() && !has(&best) {
-            return None;
-        }
+        // What was made of it is worth more than the file itself.
+        let path = match has(&best) {
+            true => None,
+            false => Some(self.index.cached_archive(&best.file, &best.hashes)?),
+        };
         let remark = self.remark(&sha256);
         let requires_python = remark.requires_python.as_deref();
         let requires_python = requires_python.unwrap_or(&package.python_versions);

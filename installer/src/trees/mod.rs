@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use self::content::Content;
 use self::watch::Watched;
 use crate::build::{BuildRules, write_atomically};
-use crate::environment::{Environment, Installed};
+use crate::environment::{Environment, EnvironmentError, Installed};
 use crate::plan::resolve;
 
 /// The file of the notes, at the top of an environment.
@@ -48,6 +48,11 @@ pub struct Trees {
     notes: BTreeMap<PackageName, Note>,
     /// The installed RECORDs of what was not found to be the same.
     stale: BTreeMap<PackageName, Option<Stat>>,
+}
+
+fn is_tree(package: &LockedPackage) -> bool {
+    let kind = package.source.as_ref().map(|source| source.kind);
+    matches!(kind, Some(SourceKind::Directory | SourceKind::Git))
 }
 
 /// What is noted of a package that was installed from a folder.
@@ -124,7 +129,20 @@ impl Trees {
     }
 
     /// Notes what has just been installed from folders: of packages of a lock that are in the environment.
-    pub fn note(&mut self, packages: &[LockedPackage], installed: &[Installed], world: World<'_>) {
+    ///
+    /// # Errors
+    /// When the environment can't be listed.
+    pub fn note(
+        &mut self,
+        packages: &[LockedPackage],
+        world: World<'_>,
+    ) -> Result<(), EnvironmentError> {
+        let packages: Vec<&LockedPackage> = packages.iter().filter(|p| is_tree(p)).collect();
+        if packages.is_empty() {
+            return Ok(());
+        }
+        let names = packages.iter().map(|package| &package.name).collect();
+        let installed = world.environment.installed_of(&names)?;
         for package in packages {
             let found = installed.iter().find(|found| found.name == package.name);
             let (Some(origin), Some(found)) = (origin(package, world), found) else {
@@ -138,6 +156,7 @@ impl Trees {
             let note = take_note(package, origin, found, world);
             self.notes.insert(package.name.clone(), note);
         }
+        Ok(())
     }
 
     /// All files and folders that the answers depend on. Whoever keeps the answer that there is nothing to do has to look

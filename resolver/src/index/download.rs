@@ -33,7 +33,8 @@ const PARTS_IN_FLIGHT: usize = 1;
 pub(super) type Progress<'a> = &'a (dyn Fn(u64) + Send + Sync);
 
 /// The path of the cached file with one of these hashes, if there is one.
-pub(super) fn cached(cache: &Cache, filename: &str, hashes: &[Hash]) -> Option<PathBuf> {
+#[must_use]
+pub fn cached(cache: &Cache, filename: &str, hashes: &[Hash]) -> Option<PathBuf> {
     hashes.iter().find_map(|hash| {
         let sha256 = match hash.algorithm.as_str() {
             "sha256" => hash.hex.clone(),

@@ -46,6 +46,7 @@ use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
+pub use download::cached as cached_archive;
 pub use recording::Recording;
 
 use crate::cache::Cache;
@@ -444,7 +445,7 @@ impl Index {
     /// The cached archive with one of these sha256 (or another hash under which it was fetched), if there is one.
     #[must_use]
     pub fn cached_archive(&self, filename: &str, hashes: &[Hash]) -> Option<PathBuf> {
-        download::cached(self.cache(), filename, hashes)
+        cached_archive(self.cache(), filename, hashes)
     }
 
     /// The files of a release, from a page that lies in the cache, however old, or from what the index says of this
