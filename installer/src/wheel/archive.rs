@@ -35,7 +35,9 @@ pub(crate) struct ArchiveError {
 }
 
 /// Parts of fewer bytes are not worth it to say that nobody needs them any more.
-const WORTH_TELLING: usize = 64 << 10;
+const WORTH_TELLING: usize = 128 << 10;
+/// Systems bring so much of a file along with what is looked at, also of what was let go just before.
+const AROUND: usize = 64 << 10;
 
 /// How a member is stored.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -101,7 +103,7 @@ impl<'a> Archive<'a> {
         let told = Cell::new(start);
         let tell = |upto| {
             if upto - told.get() >= WORTH_TELLING {
-                used(told.replace(upto)..upto);
+                used(told.replace(upto).saturating_sub(AROUND)..upto);
             }
         };
         let mut crc = Crc::default();
