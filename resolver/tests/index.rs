@@ -1193,3 +1193,59 @@ async fn the_real_index_answers() {
         }
     }
 }
+
+/// What PyPI says of one release.
+fn description(url: &str) -> String {
+    let file = json!({
+        "filename": PURE, "url": url, "digests": {"md5": "00", "sha256": sha256(b"p")}, "size": 1,
+        "requires_python": ">=3.9", "yanked": true, "yanked_reason": "broken",
+        "upload_time_iso_8601": "2026-01-02T03:04:05.678901Z"
+    });
+    json!({"info": {}, "urls": [file]}).to_string()
+}
+
+#[tokio::test]
+async fn the_files_of_a_release_are_told_without_its_projects_page() {
+    let world = World::new();
+    let (name, version) = (PackageName::new("a"), "1.0".parse().unwrap());
+    let url = format!("{}files/{PURE}", world.server.url);
+    world
+        .server
+        .route("/pypi/a/1.0/json", [Reply::json(description(&url))]);
+    let index = world.index();
+    for _ in 0..2 {
+        let files = index.release_files(&pypi(), &name, &version).await.unwrap();
+        assert_eq!(files.len(), 1);
+        assert_eq!((&files[0].filename[..], &files[0].url), (PURE, &url));
+        assert!(files[0].hashes.contains(&Hash::sha256(sha256(b"p"))));
+        assert_eq!(files[0].yanked.as_deref(), Some("broken"));
+        assert_eq!(files[0].requires_python.as_deref(), Some(">=3.9"));
+    }
+    assert_eq!(world.server.take_paths(), ["/pypi/a/1.0/json"]);
+    // A named source has pages only.
+    let files = index.release_files(&world.named(), &name, &version).await;
+    assert!(files.is_none());
+    assert!(world.server.take_paths().is_empty());
+}
+
+/// A mirror may pass on descriptions whose files its users can't reach, or have none at all.
+#[tokio::test]
+async fn what_a_mirror_can_not_tell_is_asked_for_once() {
+    let elsewhere = description("https://files.example.org/a-1.0-py3-none-any.whl");
+    for answer in [Some(elsewhere), Some("<html>".to_owned()), None] {
+        let world = World::new();
+        if let Some(answer) = answer {
+            world
+                .server
+                .route("/pypi/a/1.0/json", [Reply::json(answer)]);
+        }
+        let index = world.index();
+        for project in ["a", "b"] {
+            let name = PackageName::new(project);
+            let version = "1.0".parse().unwrap();
+            let files = index.release_files(&pypi(), &name, &version).await;
+            assert!(files.is_none());
+        }
+        assert_eq!(world.server.take_paths(), ["/pypi/a/1.0/json"]);
+    }
+}
