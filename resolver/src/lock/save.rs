@@ -41,7 +41,10 @@ pub(super) fn write_if_changed(lockfile: &Lockfile, folder: &Path) -> Result<boo
     if with_crlf {
         text = text.replace('\n', "\r\n");
     }
-    replace(&path, text.as_bytes())?;
+    replace(&path, text.as_bytes()).map_err(|error| {
+        let shown = path.display();
+        io::Error::new(error.kind(), format!("{shown} can't be written: {error}"))
+    })?;
     Ok(true)
 }
 
