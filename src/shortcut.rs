@@ -51,7 +51,9 @@ pub(crate) fn answer(arguments: &[OsString]) -> Option<()> {
     if words.contains(&ALL) {
         return None;
     }
-    repeat(&Context::here(&console).ok()?, &plain(words)?)
+    // First, because most commands end here: a context takes a copy of all variables.
+    let command = plain(words)?;
+    repeat(&Context::here(&console).ok()?, &command)
 }
 
 /// Answers for one of the projects of `--all`.

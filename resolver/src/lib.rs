@@ -35,7 +35,7 @@
 //! | [`project`] and [`lock`] | the two files that people see |
 //! | [`cache`], [`git`], [`index`] | what is kept on disk, what is asked of others |
 //! | [`solver`] | which packages, which versions, for whom, when |
-//! | [`unchanged`] | resolutions that need not be repeated |
+//! | [`unchanged`] | runs that need not be repeated |
 //!
 //! A lock file is compared with Poetry's byte by byte, so wherever the text of a marker or the order of a list
 //! shows in it, the steps that lead there are Poetry's steps. Such places say `Poetry:` in their comments.

@@ -10,12 +10,12 @@ use std::path::PathBuf;
 use resolver::cache::Cache;
 use resolver::dist::{HashedFile, Source};
 use resolver::index::{Index, cached_archive};
-use resolver::lock::{LockedPackage, Lockfile, SourceKind};
+use resolver::lock::{LockedPackage, Lockfile};
 use resolver::name::GroupName;
 use resolver::tag::{Tag, Tags};
 use tokio::runtime::Handle;
 
-use super::{BinaryPolicy, Fetcher};
+use super::{BinaryPolicy, Fetcher, is_of_index};
 use crate::wheel::Store;
 
 /// The packages of these groups that any Python wants and that are probably not in the cache.
@@ -80,11 +80,6 @@ async fn fetch(index: &Index, sources: &[Source], policy: &BinaryPolicy, package
             .release_files(source, &package.name, &package.version)
             .await;
     }
-}
-
-fn is_of_index(package: &LockedPackage) -> bool {
-    let source = package.source.as_ref();
-    source.is_none_or(|source| source.kind == SourceKind::Legacy)
 }
 
 fn is_here(wheel: &HashedFile, store: &Store, cache: &Cache) -> bool {

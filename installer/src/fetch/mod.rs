@@ -99,11 +99,7 @@ impl Fetcher<'_> {
         package: &LockedPackage,
         has: impl Fn(&Ranked) -> bool,
     ) -> Option<Fetched> {
-        if package
-            .source
-            .as_ref()
-            .is_some_and(|source| source.kind != SourceKind::Legacy)
-        {
+        if !is_of_index(package) {
             return None;
         }
         let best = self.best(package)?;
@@ -330,6 +326,12 @@ impl Fetcher<'_> {
 
 fn remark_key(sha256: &str) -> String {
     format!("remarks/{sha256}")
+}
+
+/// Does it come from an index, and not from a place of its own?
+fn is_of_index(package: &LockedPackage) -> bool {
+    let source = package.source.as_ref();
+    source.is_none_or(|source| source.kind == SourceKind::Legacy)
 }
 
 /// An archive without any hash in the lock could be anything.

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::watch::Watched;
 use crate::build::native::entry_points::file_scripts;
+use crate::build::native::metadata::readme_files;
 use crate::build::native::wheel::WheelContent;
 use crate::build::{BuildError, BuildRules, Kind};
 use crate::environment::Environment;
@@ -76,7 +77,11 @@ impl Content {
             .into_iter()
             .filter_map(|script| Some(root.join(script.reference?)));
         let mut files = manifests(&root);
-        files.extend(readmes(project).into_iter().map(|readme| root.join(readme)));
+        files.extend(
+            readme_files(project)
+                .into_iter()
+                .map(|readme| root.join(readme)),
+        );
         files.extend(scripts);
         files.extend(wheel.sources.iter().cloned());
         Ok(Self {
@@ -142,26 +147,6 @@ fn is_same_script(path: &Path, content: &[u8]) -> bool {
         Some(text[end..].to_vec())
     };
     body(content).is_some_and(|body| installed.ends_with(&body))
-}
-
-/// The files that a manifest's `readme` names.
-fn readmes(project: &Project) -> Vec<String> {
-    let tool = (project.document.get("tool")).and_then(|tool| tool.get("poetry"));
-    let tables = [project.document.get("project"), tool];
-    let values = tables.into_iter().flatten();
-    let values = values.filter_map(|table| table.get("readme"));
-    values
-        .flat_map(|value| match value {
-            toml::Value::String(name) => vec![name.clone()],
-            toml::Value::Array(names) => (names.iter())
-                .filter_map(|name| Some(name.as_str()?.to_owned()))
-                .collect(),
-            toml::Value::Table(table) => (table.get("file"))
-                .and_then(|name| Some(vec![name.as_str()?.to_owned()]))
-                .unwrap_or_default(),
-            _ => Vec::new(),
-        })
-        .collect()
 }
 
 /// The files at the top of a folder: whatever says what an editable package is called and requires is among them.

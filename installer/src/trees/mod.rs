@@ -50,11 +50,6 @@ pub struct Trees {
     stale: BTreeMap<PackageName, Option<Stat>>,
 }
 
-fn is_tree(package: &LockedPackage) -> bool {
-    let kind = package.source.as_ref().map(|source| source.kind);
-    matches!(kind, Some(SourceKind::Directory | SourceKind::Git))
-}
-
 /// What is noted of a package that was installed from a folder.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 struct Note {
@@ -137,15 +132,17 @@ impl Trees {
         packages: &[LockedPackage],
         world: World<'_>,
     ) -> Result<(), EnvironmentError> {
-        let packages: Vec<&LockedPackage> = packages.iter().filter(|p| is_tree(p)).collect();
-        if packages.is_empty() {
+        let trees: Vec<(&LockedPackage, Origin)> = packages
+            .iter()
+            .filter_map(|package| Some((package, origin(package, world)?)))
+            .collect();
+        if trees.is_empty() {
             return Ok(());
         }
-        let names = packages.iter().map(|package| &package.name).collect();
+        let names = trees.iter().map(|(package, _)| &package.name).collect();
         let installed = world.environment.installed_of(&names)?;
-        for package in packages {
-            let found = installed.iter().find(|found| found.name == package.name);
-            let (Some(origin), Some(found)) = (origin(package, world), found) else {
+        for (package, origin) in trees {
+            let Some(found) = installed.iter().find(|found| found.name == package.name) else {
                 continue;
             };
             // An installation that failed may have left it as it was.

@@ -386,8 +386,8 @@ pub(crate) fn files_read(project: &Project) -> Result<Vec<String>, BuildError> {
     Ok(files)
 }
 
-/// The files that readme fields name, for sdists.
-pub(super) fn readme_files(project: &Project) -> Vec<String> {
+/// The files that the readme fields name.
+pub(crate) fn readme_files(project: &Project) -> Vec<String> {
     match truthy(project_table(project), "readme") {
         Some(Value::String(file)) => vec![file.clone()],
         Some(readme) => Vec::from_iter(
