@@ -196,9 +196,9 @@ fn expected_arguments(command: &str) -> Option<String> {
     (!names.is_empty()).then(|| names.join(" "))
 }
 
-/// Poetry: its commands, with those of the official plugins, that are not ours yet. They are refused by
-/// name, so that nobody takes them for typing errors.
-const NOT_YET: [&str; 36] = [
+/// Poetry: commands of it and of its official plugins. Those that are not ours yet are refused by name, so that nobody
+/// takes them for typing errors.
+const POETRY_COMMANDS: [&str; 36] = [
     "about",
     "add",
     "build",
@@ -245,11 +245,11 @@ fn known_command(words: &[String]) -> Result<String, Failure> {
     let two = two.unwrap_or_default();
     let known = commands();
     for name in [two.as_str(), first] {
-        if NOT_YET.contains(&name) {
-            return Err(not_yet(name));
-        }
         if known.iter().any(|command| command.name == name) || name == "help" {
             return Ok(name.to_owned());
+        }
+        if POETRY_COMMANDS.contains(&name) {
+            return Err(not_yet(name));
         }
     }
     let in_namespace = format!("{first} ");
@@ -260,7 +260,7 @@ fn known_command(words: &[String]) -> Result<String, Failure> {
             format!("The requested command does not exist in the {NAME}{first}{NAME:#} namespace.");
         return Err(no_such_command(&what, near, &format!("#{first}")));
     }
-    if NOT_YET.iter().any(|name| is_namespace(name)) {
+    if POETRY_COMMANDS.iter().any(|name| is_namespace(name)) {
         return Err(not_yet(first));
     }
     let near = known.iter().filter(|command| is_near(first, &command.name));
