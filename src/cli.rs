@@ -76,7 +76,7 @@ pub(crate) struct Globals {
 /// All commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Bundle(bundle::BundleArgs),
+    Bundle(Box<bundle::BundleArgs>),
     #[command(subcommand)]
     Env(env::EnvCommand),
     Install(install::InstallArgs),
@@ -309,7 +309,8 @@ fn commands() -> Vec<Listed> {
     let mut plain = Vec::new();
     let mut in_namespaces = Vec::new();
     for command in Cli::command().get_subcommands() {
-        if !command.has_subcommands() {
+        // `bundle` is a command by itself, too.
+        if !command.has_subcommands() || command.get_positionals().next().is_some() {
             plain.push(listed(String::new(), command));
         }
         let namespace = format!("{} ", command.get_name());

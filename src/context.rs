@@ -10,6 +10,7 @@ use std::time::SystemTime;
 
 use installer::build::{BuildFrontend, BuildRules};
 use installer::environment::Environment;
+use installer::python::Interpreter;
 use resolver::cache::Cache;
 use resolver::constraint::Constraint;
 use resolver::dist::Source;
@@ -304,6 +305,15 @@ impl<'a> Context<'a> {
         self.builder()?.frontend().map_err(Failure::new)
     }
 
+    /// The same for another Python than that of the project's environment.
+    ///
+    /// # Errors
+    /// As [`Context::build_frontend`].
+    pub(crate) fn build_frontend_for(&self, python: Interpreter) -> Result<BuildFrontend, Failure> {
+        self.index()?;
+        Ok(self.builder()?.make_for(python))
+    }
+
     fn builder(&self) -> Result<&Arc<LateBuilder>, Failure> {
         once(&self.builder, || {
             Ok(Arc::new(LateBuilder {
@@ -492,6 +502,10 @@ impl LateBuilder {
                 .interpreter(&self.wanted)
                 .map_err(|failure| failure.text())?,
         };
+        Ok(self.make_for(python))
+    }
+
+    fn make_for(&self, python: Interpreter) -> BuildFrontend {
         let runtime = self.runtime.clone();
         let frontend = BuildFrontend::new(self.cache.clone(), Arc::new(python), runtime);
         frontend.set_sources(self.sources.clone());
@@ -502,7 +516,7 @@ impl LateBuilder {
         if let Some(index) = self.index.get() {
             frontend.connect(index.clone());
         }
-        Ok(frontend)
+        frontend
     }
 }
 

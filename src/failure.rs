@@ -19,6 +19,7 @@ use crate::settings::variable_part;
 pub(crate) struct Failure {
     words: Words,
     hints: Vec<String>,
+    code: u8,
 }
 
 #[derive(Debug)]
@@ -37,6 +38,8 @@ enum Words {
 
 /// Poetry: every failure exits with 1.
 const EXIT_CODE: u8 = 1;
+/// What commands of our own exit with when a word names nothing that there is.
+const USAGE: u8 = 2;
 
 impl Failure {
     /// Fails without a word.
@@ -78,6 +81,13 @@ impl Failure {
         self
     }
 
+    /// The words of the command line are to blame.
+    #[must_use]
+    pub(crate) fn of_usage(mut self) -> Self {
+        self.code = USAGE;
+        self
+    }
+
     /// Prints message, causes and advice, and says how to exit.
     pub(crate) fn print(&self, console: &Console) -> u8 {
         match &self.words {
@@ -97,7 +107,7 @@ impl Failure {
             console.error_line("");
             console.error_line(hint);
         }
-        EXIT_CODE
+        self.code
     }
 
     /// The text without causes and advice.
@@ -151,6 +161,7 @@ impl From<Words> for Failure {
         Self {
             words,
             hints: Vec::new(),
+            code: EXIT_CODE,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! soon as it has arrived. Poetry's order is kept where it shows: removals come first, then everything that is not
 //! editable, at once, then what is, one after the other.
 
+pub(crate) mod bytecode;
 mod error;
 mod job;
 mod source;

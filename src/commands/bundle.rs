@@ -1,11 +1,18 @@
-//! `mpoetry bundle`: the wheels of a service, of its libraries in the repository, and of all they need.
+//! `mpoetry bundle`: services, their libraries in the repository, and all they need, for images.
 
-use std::path::PathBuf;
+mod venv;
 
-use installer::bundle::{Bundle, BundleError, BundleRequest, Bundler, Target};
+use std::path::{Path, PathBuf};
+
+use installer::bundle::{
+    Bundle, BundleError, BundleRequest, Bundler, Entry, Layout, LocalVersion, Options, Pin, Target,
+};
 use installer::plan::Selection;
-use resolver::lock::Lockfile;
+use resolver::lock::{self, Lockfile};
+use resolver::project::Project;
+use resolver::project::graph::Graph;
 use resolver::project::workspace::{SelectError, Workspace};
+use resolver::version::Version;
 
 use crate::console::{BOLD, NAME, VALUE};
 use crate::context::Context;
@@ -13,59 +20,219 @@ use crate::failure::Failure;
 use crate::progress::Bundling;
 use crate::selection::{DefaultGroups, ExtraArgs, GroupArgs};
 
-/// Bundles a service for an image that needs neither its sources nor an index
+/// Bundles services for images that need neither their sources nor an index
 ///
 /// Writes wheels to `dist` in the service's folder: of the service itself, and below `deps` of the libraries
 /// in the repository that it needs and of everything else that its lock file pins, with their hashes in
-/// requirements.txt. Only the main dependencies are taken unless options say more. What is up to date is not
-/// written again.
+/// requirements.txt, an account of it all in bundle.json, and a CycloneDX list in sbom.cdx.json. Only the main
+/// dependencies are taken unless options say more. What is up to date is not written again.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct BundleArgs {
-    /// The service: its name, its folder's name, or its path
-    service: String,
+    #[command(subcommand)]
+    into: Option<Into>,
+    /// The services: their names, their folders' names, or paths
+    #[arg(required_unless_present = "all")]
+    services: Vec<String>,
+    /// Bundle every locked project of the repository that no other project in it depends on
+    #[arg(long, conflicts_with = "services")]
+    all: bool,
     #[command(flatten)]
     groups: GroupArgs,
     #[command(flatten)]
     extras: ExtraArgs,
-    /// Leave out third-party wheels and requirements.txt
+    #[command(flatten)]
+    form: FormArgs,
+    #[command(flatten)]
+    targets: TargetArgs,
+    /// Leave out third-party wheels and all other files, for images that find packages themselves
     #[arg(long)]
     only_libs: bool,
+    /// Pin requirements of the wheels of this repository: to one another, none of them, or all to the lock
+    #[arg(long, value_name = "WHICH", default_value = "local")]
+    pin: PinWord,
+    /// Add a local label to the versions of this repository's wheels; without one it is made of the sources
+    #[arg(long, value_name = "LABEL", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    local_version: Option<String>,
+    /// Refuse packages that the lock file has no hashes for, such as those from git
+    #[arg(long)]
+    require_hashes: bool,
+    /// Bundle even if a library now requires what the lock file does not provide
+    #[arg(long)]
+    allow_stale_libs: bool,
+    /// Build this repository's wheels twice and tell which builds differ, instead of bundling
+    #[arg(long)]
+    verify: bool,
+}
+
+/// Other things than a folder in the service's own that a bundle can be.
+#[derive(Debug, clap::Subcommand)]
+enum Into {
+    Venv(venv::VenvArgs),
+}
+
+/// Options for the form of a bundle.
+#[derive(Debug, clap::Args)]
+struct FormArgs {
+    /// What to write: wheels, a tree of modules that is copied as it is, or one file that Python runs
+    #[arg(long, value_name = "FORMAT", default_value = "wheels")]
+    format: Format,
+    /// How wheels are laid out: flat (deps and the service), or a folder for each layer of an image
+    #[arg(long, value_name = "LAYOUT", default_value = "flat")]
+    layout: WheelLayout,
+    /// Write a Dockerfile that uses the bundle, with the image and the command of the service's own
+    #[arg(long)]
+    dockerfile: bool,
+    /// How a zipapp starts: a module, or module:function
+    #[arg(long, value_name = "ENTRY")]
+    entry_point: Option<String>,
+    /// The folder to write, instead of the service's dist; of several services each gets a folder in it
+    #[arg(short, long, value_name = "FOLDER")]
+    output: Option<PathBuf>,
+}
+
+/// Options for what a bundle is made for.
+#[derive(Debug, clap::Args)]
+struct TargetArgs {
+    /// The image's platform, e.g. linux/arm64 or musllinux_1_2_x86_64 (repeatable; this machine)
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Vec<String>,
+    /// The image's Python, e.g. 3.12 (repeatable; that of the service's environment)
+    #[arg(long, value_name = "VERSION")]
+    python: Vec<String>,
+    /// A folder with wheels of this repository's libraries that can't be built here for the platform
+    #[arg(long, value_name = "FOLDER")]
+    wheel_from: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+enum Format {
+    Wheels,
+    Tree,
+    Zipapp,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+enum WheelLayout {
+    Flat,
+    Layers,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+enum PinWord {
+    Local,
+    None,
+    All,
 }
 
 /// # Errors
-/// When the service can't be found, its lock file is stale, or a wheel can't be had.
+/// When a service can't be found, its lock file is stale, or a wheel can't be had.
 pub(crate) fn run(cx: &Context, args: &BundleArgs) -> Result<(), Failure> {
-    let cx = &cx.of_project(find_service(cx, &args.service)?);
+    if let Some(Into::Venv(args)) = &args.into {
+        return venv::run(cx, args);
+    }
+    let folders = services(cx, args)?;
+    let options = options(args)?;
+    let count = folders.len();
+    let mut failed = Vec::new();
+    for (place, folder) in folders.iter().enumerate() {
+        if place > 0 {
+            cx.console.line("");
+        }
+        // An environment that is switched on in the shell can't be that of several services.
+        let service = if count == 1 {
+            cx.of_project(folder.clone())
+        } else {
+            cx.of_member(folder.clone())
+        };
+        let done = bundle(&service, args, &options, count > 1);
+        match done {
+            Ok(()) => {}
+            Err(failure) if count == 1 => return Err(failure),
+            Err(failure) => {
+                failure.print(cx.console);
+                let name = folder.file_name().unwrap_or(folder.as_os_str());
+                failed.push(name.to_string_lossy().into_owned());
+            }
+        }
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "{} of {count} services failed: {}",
+        failed.len(),
+        failed.join(", ")
+    )))
+}
+
+/// Bundles one service for all targets.
+fn bundle(
+    cx: &Context,
+    args: &BundleArgs,
+    options: &Options,
+    is_one_of_many: bool,
+) -> Result<(), Failure> {
     let project = cx.project()?;
-    let groups = args
-        .groups
-        .choose(project, DefaultGroups::Main, cx.console)?;
-    let lockfile = Lockfile::read(&project.root)?;
+    let lockfile = Lockfile::read(&project.root).map_err(|error| failure(cx, error.into()))?;
     let extras = lockfile
         .as_ref()
         .map_or(&project.extras, |lockfile| &lockfile.extras);
-    let extras = args.extras.choose(extras.keys())?;
-
-    let build = cx.build_frontend()?;
-    let request = BundleRequest {
-        project,
-        selection: Selection { groups, extras },
-        target: Target::host(build.python()),
-        libraries_only: args.only_libs,
+    let groups = &args.groups;
+    let selection = Selection {
+        groups: groups.choose(project, DefaultGroups::Main, cx.console)?,
+        extras: args.extras.choose(extras.keys())?,
     };
-    let name = project.name.as_deref().unwrap_or("the project");
-    let target = &request.target.description;
-    cx.console
-        .line(format_args!("Bundling {NAME}{name}{NAME:#} for {target}"));
+    let build = cx.build_frontend()?;
     let bundler = Bundler {
         index: cx.index()?,
         sources: &project.all_sources(),
         build,
         runtime: cx.runtime()?.handle().clone(),
     };
-    let bundle = bundler.bundle(&request, &Bundling::start(cx.console));
-    tell(cx, &bundle.map_err(|error| failure(cx, error))?);
+    let name = project.name.as_deref().unwrap_or("the project");
+    let targets = targets(&args.targets, |platform, python| {
+        Target::named(platform, python, build.python()).map_err(Failure::caused)
+    })?;
+    let folder = output(args, project, is_one_of_many)?;
+    for target in &targets {
+        let request = BundleRequest {
+            project,
+            selection: selection.clone(),
+            target: target.clone(),
+            folder: match targets.len() {
+                1 => folder.clone(),
+                _ => folder.join(&target.label),
+            },
+            options: options.clone(),
+        };
+        let target = &request.target.description;
+        if args.verify {
+            cx.console
+                .line(format_args!("Verifying {NAME}{name}{NAME:#}"));
+            return verify(cx, &bundler, &request);
+        }
+        cx.console
+            .line(format_args!("Bundling {NAME}{name}{NAME:#} for {target}"));
+        let bundle = bundler.bundle(&request, &Bundling::start(cx.console));
+        tell(cx, &bundle.map_err(|error| failure(cx, error))?);
+    }
     Ok(())
+}
+
+fn verify(cx: &Context, bundler: &Bundler<'_>, request: &BundleRequest<'_>) -> Result<(), Failure> {
+    let unstable = bundler.verify(request, &Bundling::start(cx.console));
+    let unstable = unstable.map_err(|error| failure(cx, error))?;
+    if unstable.is_empty() {
+        cx.console
+            .line("\nEvery wheel of this repository is the same whenever it is built");
+        return Ok(());
+    }
+    let mut text = "not the same whenever they are built:".to_owned();
+    for project in unstable {
+        text += &format!("\n  - {}: {}", project.name, project.members.join(", "));
+    }
+    Err(Failure::new(text))
 }
 
 fn tell(cx: &Context, bundle: &Bundle) {
@@ -85,19 +252,157 @@ fn tell(cx: &Context, bundle: &Bundle) {
     }
 }
 
+fn options(args: &BundleArgs) -> Result<Options, Failure> {
+    let form = &args.form;
+    let layout = match (form.format, form.layout) {
+        (Format::Wheels, WheelLayout::Flat) => Layout::Wheels,
+        (Format::Wheels, WheelLayout::Layers) => Layout::Layers,
+        (Format::Tree, WheelLayout::Flat) => Layout::Tree,
+        (Format::Zipapp, WheelLayout::Flat) => Layout::Zipapp,
+        (_, WheelLayout::Layers) => {
+            let text = "`--layout layers` is for wheels; other formats have one layout";
+            return Err(Failure::new(text));
+        }
+    };
+    if args.only_libs && form.format != Format::Wheels {
+        let text = "`--only-libs` is for wheels: nothing would find the other packages";
+        return Err(Failure::new(text));
+    }
+    let entry = match &form.entry_point {
+        None => None,
+        Some(text) => Some(Entry::parse(text).ok_or_else(|| {
+            Failure::new(format!("`{text}` is neither a module nor module:function"))
+        })?),
+    };
+    Ok(Options {
+        layout,
+        pin: match args.pin {
+            PinWord::Local => Pin::Local,
+            PinWord::None => Pin::None,
+            PinWord::All => Pin::All,
+        },
+        local_version: match args.local_version.as_deref() {
+            None => LocalVersion::None,
+            Some("") => LocalVersion::OfSources,
+            Some(label) => LocalVersion::Label(local_label(label)?),
+        },
+        libraries_only: args.only_libs,
+        dockerfile: form.dockerfile,
+        allow_stale_libraries: args.allow_stale_libs,
+        require_hashes: args.require_hashes,
+        wheels_from: args.targets.wheel_from.clone(),
+        entry,
+    })
+}
+
+/// A local version label in the form that versions have (PEP 440).
+fn local_label(label: &str) -> Result<String, Failure> {
+    let version = format!("0+{label}").parse::<Version>();
+    let label = version.ok().and_then(|version| {
+        let (_, label) = version.as_str().split_once('+')?;
+        Some(label.to_owned())
+    });
+    label.ok_or_else(|| {
+        Failure::new("a local version label consists of letters and digits, separated by dots")
+    })
+}
+
+/// Every platform with every Python.
+fn targets(
+    args: &TargetArgs,
+    named: impl Fn(Option<&str>, Option<&str>) -> Result<Target, Failure>,
+) -> Result<Vec<Target>, Failure> {
+    let words = |words: &[String]| -> Vec<Option<String>> {
+        match words {
+            [] => vec![None],
+            words => words.iter().cloned().map(Some).collect(),
+        }
+    };
+    let mut targets: Vec<Target> = Vec::new();
+    for platform in words(&args.platform) {
+        for python in words(&args.python) {
+            let target = named(platform.as_deref(), python.as_deref())?;
+            if targets.iter().all(|known| known.label != target.label) {
+                targets.push(target);
+            }
+        }
+    }
+    Ok(targets)
+}
+
+fn output(args: &BundleArgs, project: &Project, is_one_of_many: bool) -> Result<PathBuf, Failure> {
+    let Some(output) = &args.form.output else {
+        return Ok(resolver::path::resolve(&project.root).join("dist"));
+    };
+    let output = std::path::absolute(output).map_err(Failure::caused)?;
+    let output = resolver::path::resolve(&output);
+    let name = project.package_name().map(|name| name.to_string());
+    let folder = || project.root.file_name()?.to_str().map(str::to_owned);
+    Ok(match name.or_else(folder).filter(|_| is_one_of_many) {
+        Some(name) => output.join(name),
+        None => output,
+    })
+}
+
+/// The folders of all services that are asked for.
+fn services(cx: &Context, args: &BundleArgs) -> Result<Vec<PathBuf>, Failure> {
+    let start = cx.start();
+    let root = Workspace::find_root(start).unwrap_or_else(|| start.to_owned());
+    if args.all {
+        return all_services(&root);
+    }
+    let mut folders = Vec::with_capacity(args.services.len());
+    for word in &args.services {
+        let folder = find_service(&root, word, start)?;
+        if !folders.contains(&folder) {
+            folders.push(folder);
+        }
+    }
+    Ok(folders)
+}
+
+/// Every locked project that no other one depends on.
+fn all_services(root: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let workspace = Workspace::discover(root);
+    let mut needed = Vec::new();
+    for member in &workspace.members {
+        // What can't be read is no service; to bundle it says why.
+        let Ok(project) = Project::read(&member.folder) else {
+            continue;
+        };
+        if let Ok(graph) = Graph::of(&project) {
+            needed.extend(graph.nodes.into_iter().skip(1).map(|node| node.folder));
+        }
+    }
+    let services: Vec<PathBuf> = workspace
+        .members
+        .into_iter()
+        .map(|member| member.folder)
+        .filter(|folder| folder.join(lock::FILE_NAME).is_file() && !needed.contains(folder))
+        .collect();
+    if services.is_empty() {
+        let root = root.display();
+        return Err(
+            Failure::new(format!("no service below {root} has a lock file")).hint(
+                "A service is a project that no other project of the repository depends on. \
+             Run `mpoetry lock` in its folder.",
+            ),
+        );
+    }
+    Ok(services)
+}
+
 /// The folder of the project that is named, from anywhere in its repository.
-fn find_service(cx: &Context, word: &str) -> Result<PathBuf, Failure> {
-    let current = cx.start();
-    let root = Workspace::find_root(current).unwrap_or_else(|| current.to_owned());
+fn find_service(root: &Path, word: &str, current: &Path) -> Result<PathBuf, Failure> {
     // A path needs no search.
     let unsearched = Workspace {
-        root,
+        root: root.to_owned(),
         members: Vec::new(),
     };
     if let Ok(folder) = unsearched.select(word, current) {
         return Ok(folder);
     }
-    Workspace::discover(&unsearched.root)
+    Workspace::discover(root)
         .select(word, current)
         .map_err(|error| {
             let near = match &error {
@@ -107,18 +412,35 @@ fn find_service(cx: &Context, word: &str) -> Result<PathBuf, Failure> {
                 }
                 _ => None,
             };
-            Failure::caused(error).hint_if(near)
+            Failure::caused(error).hint_if(near).of_usage()
         })
 }
 
 fn failure(cx: &Context, error: BundleError) -> Failure {
     let lock = "Run `mpoetry lock` in that folder, and bundle again.";
     let advice = match &error {
-        BundleError::NotLocked { .. }
-        | BundleError::StaleLock { .. }
-        | BundleError::OldLock { .. }
-        | BundleError::StaleLibrary { .. } => Some(lock.to_owned()),
+        BundleError::NotLocked { .. } | BundleError::StaleLock { .. } | BundleError::OldLock { .. } => {
+            Some(lock.to_owned())
+        }
+        BundleError::StaleLibrary { .. } => Some(
+            "Run `mpoetry lock` in the service's folder, and bundle again; \
+             or take the lock as it is, with `--allow-stale-libs`."
+                .to_owned(),
+        ),
+        BundleError::WrongPlatform { folder, .. } => Some(format!(
+            "It has to be built on that platform: run `mpoetry build --format wheel` there in {}, \
+             and name the folder of the wheel by `--wheel-from`.",
+            folder.display()
+        )),
+        BundleError::NoEntry { .. } => {
+            Some("Say how it starts: `--entry-point module` or `--entry-point module:function`.".to_owned())
+        }
+        BundleError::Overlap { .. } => Some(
+            "One of them would overwrite the other's file; wheels (`--format wheels`) leave that to pip."
+                .to_owned(),
+        ),
         BundleError::Fetch(error) => error.advice(cx.console.is_verbose()),
+        BundleError::SeveralMissing { first, .. } => first.advice(cx.console.is_verbose()),
         _ => None,
     };
     Failure::caused(error).hint_if(advice)

@@ -69,6 +69,31 @@ impl Environments {
         Ok(made?)
     }
 
+    /// An environment of this Python in a folder that is no project's: the one that is there, unless that has another
+    /// Python or shall be `cleared`.
+    ///
+    /// # Errors
+    /// When it can't be made.
+    pub(crate) fn create_at(
+        &self,
+        root: &Path,
+        interpreter: &Interpreter,
+        cleared: bool,
+    ) -> Result<Environment, Failure> {
+        let options = self.options(&minor(interpreter))?;
+        let known = Environment::open(root, &self.cache).ok().flatten();
+        let fits = known.filter(|known| known.interpreter.version == interpreter.version);
+        match fits.filter(|_| !cleared) {
+            Some(environment) => Ok(environment),
+            None => Ok(Environment::create(
+                root,
+                interpreter,
+                &options,
+                &self.cache,
+            )?),
+        }
+    }
+
     /// Name and folder of the environment for a Python, and the folder that is named when it is made.
     fn target(&self, minor: &str) -> (String, PathBuf, PathBuf) {
         if self.is_in_project() {

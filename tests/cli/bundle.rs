@@ -9,13 +9,13 @@ use super::monorepo::{SERVICES, expected_line, monorepo};
 use crate::support::{Container, Fault, Fixture, Outcome, Wheel, python};
 
 /// The monorepo with one service locked.
-fn locked(service: &str) -> Fixture {
+pub(super) fn locked(service: &str) -> Fixture {
     let fx = monorepo();
     fx.mpoetry_in(service, ["lock"]).success();
     fx
 }
 
-const WORKER: &str = "stack/service-worker";
+pub(super) const WORKER: &str = "stack/service-worker";
 
 /// The promise: with the sources gone and no index in reach, the Dockerfile that was there all along installs the bundle,
 /// and the service prints what it printed before.
@@ -62,8 +62,10 @@ fn says_what_it_makes() {
     assert_eq!(
         fx.list(&format!("{WORKER}/dist")),
         [
+            "bundle.json",
             "deps",
             "requirements.txt",
+            "sbom.cdx.json",
             "service_worker-1.0.4-py3-none-any.whl"
         ]
     );
@@ -182,8 +184,10 @@ fn a_changed_library_is_built_again() {
     assert_eq!(
         differences,
         [
+            "changed stack/service-worker/dist/bundle.json",
             "changed stack/service-worker/dist/deps/libmq-1.2.0-py3-none-any.whl",
-            "changed stack/service-worker/dist/requirements.txt"
+            "changed stack/service-worker/dist/requirements.txt",
+            "changed stack/service-worker/dist/sbom.cdx.json"
         ]
     );
     let container = Container::build(&fx, WORKER).unwrap_or_else(|outcome| panic!("{outcome}"));
@@ -211,9 +215,11 @@ fn what_is_no_longer_needed_goes() {
     fx.mpoetry(["bundle", WORKER]).success();
     let differences = before.differences(&fx.snapshot_tree());
     insta::assert_snapshot!(differences.join("\n"), @"
+    changed stack/service-worker/dist/bundle.json
     removed stack/service-worker/dist/deps/libmq-1.2.0-py3-none-any.whl
     removed stack/service-worker/dist/deps/stranger-1.0-py3-none-any.whl
     changed stack/service-worker/dist/requirements.txt
+    changed stack/service-worker/dist/sbom.cdx.json
     changed stack/service-worker/dist/service_worker-1.0.4-py3-none-any.whl
     added stack/service-worker/dist/deps/libmq-1.3.0-py3-none-any.whl
     ");
@@ -265,7 +271,7 @@ fn a_service_is_found_by_name_folder_or_path() {
     }
     fx.assert_unchanged(&before);
     insta::assert_snapshot!(fx.mpoetry(["bundle", "service-wroker"]), @"
-    exit: 1
+    exit: 2
     ----- stderr -----
 
     no project is called `service-wroker` below [root]
@@ -273,7 +279,7 @@ fn a_service_is_found_by_name_folder_or_path() {
     Did you mean `service-worker`?
     ");
     insta::assert_snapshot!(fx.mpoetry(["bundle", "nothing-like-it"]), @"
-    exit: 1
+    exit: 2
     ----- stderr -----
 
     no project is called `nothing-like-it` below [root]
@@ -345,7 +351,7 @@ fn failures_leave_the_old_bundle() {
 
     `libmq` requires `click`, which poetry.lock of the service does not provide
 
-    Run `mpoetry lock` in that folder, and bundle again.
+    Run `mpoetry lock` in the service's folder, and bundle again; or take the lock as it is, with `--allow-stale-libs`.
     "#);
     fx.write("libs/libmq/pyproject.toml", &library);
 

@@ -2,6 +2,7 @@
 
 mod bad_index;
 mod bundle;
+mod bundle_formats;
 mod env;
 mod errors;
 mod every;

@@ -202,6 +202,22 @@ impl Archive {
         archive.finish(path)
     }
 
+    /// An archive of these members alone.
+    ///
+    /// # Errors
+    /// When it exceeds what a plain zip can hold; `path` is named then.
+    pub(crate) fn plain(
+        members: &[Member],
+        timestamp: Timestamp,
+        path: &Path,
+    ) -> Result<Vec<u8>, BuildError> {
+        let mut archive = Self::new(timestamp);
+        for member in members {
+            archive.add_unrecorded(&member.name, &member.content, member.mode)?;
+        }
+        archive.finish(path)
+    }
+
     /// The whole archive. `path` is named in the error.
     ///
     /// # Errors

@@ -9,8 +9,10 @@ use resolver::name::PackageName;
 use resolver::project::graph::GraphError;
 
 use crate::build::BuildError;
+use crate::environment::EnvironmentError;
 use crate::fetch::SdistError;
 use crate::install::InstallError;
+use crate::wheel::WheelError;
 
 /// Why a bundle can't be made.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +73,8 @@ pub enum BundleError {
     WrongPlatform {
         /// The library.
         library: PackageName,
+        /// Its folder.
+        folder: PathBuf,
         /// Its wheel.
         file: String,
         /// The target.
@@ -96,6 +100,52 @@ pub enum BundleError {
         /// Another one.
         second: PackageName,
     },
+    /// Two distributions have a file of one name, with different content.
+    #[error("`{first}` and `{second}` both bring `{path}`, and not the same")]
+    Overlap {
+        /// The file.
+        path: String,
+        /// A distribution.
+        first: PackageName,
+        /// Another one.
+        second: PackageName,
+    },
+    /// Packages that the lock has no hash for.
+    #[error("poetry.lock has no hash for {}", list(.packages))]
+    NoHash {
+        /// The packages.
+        packages: Vec<PackageName>,
+    },
+    /// Nothing tells how the service starts.
+    #[error("{}", no_entry(.commands))]
+    NoEntry {
+        /// Its commands.
+        commands: Vec<String>,
+    },
+    /// Several files can't be had.
+    #[error("{first}\n\nNor could be fetched: {}", list(.others))]
+    SeveralMissing {
+        /// Why the first one can't.
+        first: Box<InstallError>,
+        /// The packages of the others.
+        others: Vec<PackageName>,
+    },
+    /// Another distribution is in a wheel than its file's name says.
+    #[error("`{file}` holds {found}, not {expected}")]
+    OtherPackage {
+        /// The wheel.
+        file: String,
+        /// What is in it.
+        found: String,
+        /// What should be in it.
+        expected: String,
+    },
+    /// An environment can't be used.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    /// A wheel breaks a rule.
+    #[error(transparent)]
+    Wheel(#[from] WheelError),
     /// A bundle would end up in the service's own wheel.
     #[error("`{}` is a file of the service's wheel and lies in the folder of its bundle", .file.display())]
     OutputInSource {
@@ -160,6 +210,22 @@ fn missing(packages: &[MissingFile]) -> String {
         }
     }
     text
+}
+
+fn list(names: &[PackageName]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}
+
+fn no_entry(commands: &[String]) -> String {
+    if commands.is_empty() {
+        return "nothing tells how the service starts: it has no command, and its Dockerfile no `CMD [\"python\", \"-m\", …]`"
+            .to_owned();
+    }
+    format!(
+        "the service has more than one command: {}",
+        commands.join(", ")
+    )
 }
 
 fn arrows(names: &[PackageName]) -> String {

@@ -4,6 +4,8 @@
 //! members of its wheel, which are cheap to gather; for others they are all files that the back end could see, with
 //! the back end's requirements and the interpreter. Back ends run in a copy, so that they leave nothing behind.
 
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -14,7 +16,7 @@ use resolver::name::PackageName;
 use resolver::version::Version;
 use sha2::{Digest, Sha256};
 
-use super::pin::{Pins, pin_metadata};
+use super::pin::{Pins, with_version};
 use super::{BundleError, Reporter, tree};
 use crate::build::archive::{
     Archive, EXECUTABLE, GENERATED, Member, REGULAR, Timestamp, is_dist_info_file, read_members,
@@ -44,6 +46,64 @@ pub(super) struct Unpinned {
     record_mode: u32,
     /// The files it was made from, for a poetry-core project.
     pub(super) sources: Vec<PathBuf>,
+    /// A digest of its content, before anything was pinned.
+    pub(super) digest: String,
+}
+
+impl Unpinned {
+    /// The same wheel with another version. Its dist-info folder and its file are named after that.
+    ///
+    /// # Errors
+    /// When the file's name can't have this version.
+    pub(super) fn with_version(mut self, version: &str) -> Result<Self, BuildError> {
+        let failed = |reason: String| BuildError::InvalidWheel {
+            path: self.file.clone().into(),
+            reason,
+        };
+        let mut parts: Vec<&str> = self.file.split('-').collect();
+        // Escaped as PEP 427 asks for: a local version has no hyphens when it is normalised.
+        let spelled = version.replace('-', "_");
+        match parts.get_mut(1) {
+            Some(part) => *part = &spelled,
+            None => return Err(failed("its name has no version".to_owned())),
+        }
+        let file = parts.join("-");
+        let distribution = parts[0].to_owned();
+        let version = Version::from_str(version).map_err(|error| failed(error.to_string()))?;
+        let (old, _) = (self.record.split_once('/'))
+            .ok_or_else(|| failed("its RECORD is in no folder".to_owned()))?;
+        let old_folder = format!("{old}/");
+        let new_folder = format!("{distribution}-{spelled}.dist-info/");
+        for member in &mut self.members {
+            if let Some(inside) = member.name.strip_prefix(&old_folder) {
+                member.name = format!("{new_folder}{inside}");
+            }
+            if is_dist_info_file(&member.name, "METADATA") {
+                member.content = with_version(&member.content, version.as_str());
+            }
+        }
+        self.record = format!("{new_folder}RECORD");
+        self.file = file;
+        self.version = version;
+        Ok(self)
+    }
+
+    /// The names of the members that are not the same in another wheel.
+    pub(super) fn differences(&self, other: &Self) -> Vec<String> {
+        let by_name = |wheel: &Self| -> BTreeMap<String, (u32, Vec<u8>)> {
+            let members = wheel.members.iter();
+            members
+                .map(|member| (member.name.clone(), (member.mode, member.content.clone())))
+                .collect()
+        };
+        let (own, other) = (by_name(self), by_name(other));
+        let names: BTreeSet<&String> = own.keys().chain(other.keys()).collect();
+        names
+            .into_iter()
+            .filter(|name| own.get(*name) != other.get(*name))
+            .cloned()
+            .collect()
+    }
 }
 
 /// A wheel as it goes into the bundle, in the cache.
@@ -72,6 +132,7 @@ impl Local<'_> {
                     version: parse(&file).map_err(failed)?.version,
                     record: format!("{}/RECORD", content.name.dist_info()),
                     record_mode: GENERATED,
+                    digest: digest_of_content(&content.members),
                     members: content.members,
                     sources: content.sources,
                     file,
@@ -94,7 +155,7 @@ impl Local<'_> {
         let mut metadata = Vec::new();
         for member in &mut wheel.members {
             if is_dist_info_file(&member.name, "METADATA") {
-                member.content = pin_metadata(&member.content, pins);
+                member.content = pins.apply(&member.content);
                 metadata.clone_from(&member.content);
             }
         }
@@ -121,6 +182,40 @@ impl Local<'_> {
             path,
             metadata,
         })
+    }
+
+    /// Builds the wheel of a project twice, with nothing from the cache, and names the members that differ.
+    ///
+    /// # Errors
+    /// When it can't be built.
+    pub(super) fn differences(
+        &self,
+        name: &PackageName,
+        folder: &Path,
+    ) -> Result<Vec<String>, BundleError> {
+        let failed = |source: BuildError| BundleError::Build {
+            name: name.clone(),
+            source: Box::new(source),
+        };
+        let build = |turn: &str| match native_project(folder).map_err(failed)? {
+            Some(_) => self.wheel(name, folder),
+            None => {
+                let files = tree::files(folder)?;
+                // Another place each time: a wheel must not depend on where it was built.
+                let nonce = format!("{turn} {} {}", folder.display(), std::process::id());
+                let key = format!("libraries/verify-{}", Cache::digest(&[&nonce]));
+                let kept = self.cache.path(Bucket::Builds, &key);
+                let _removed = RemovedAtEnd(&kept);
+                let built = self
+                    .build_copy(name, folder, &files, &key)
+                    .map_err(failed)?;
+                let wheel = built.ok_or_else(|| BundleError::SourcesChanged {
+                    folder: folder.to_owned(),
+                })?;
+                foreign_wheel(name, &wheel).map_err(failed)
+            }
+        };
+        Ok(build("first")?.differences(&build("second")?))
     }
 
     fn foreign(&self, name: &PackageName, folder: &Path) -> Result<Unpinned, Failure> {
@@ -267,6 +362,7 @@ pub(super) fn foreign_wheel(name: &PackageName, path: &Path) -> Result<Unpinned,
         name: name.clone(),
         version,
         file,
+        digest: digest_of_content(&members),
         members,
         record,
         record_mode: REGULAR,
@@ -283,15 +379,41 @@ fn parse(file: &str) -> Result<WheelName, BuildError> {
 
 /// What the bytes of a wheel depend on.
 fn key_of(wheel: &Unpinned, timestamp: Timestamp) -> String {
+    Cache::digest(&[
+        GENERATION,
+        &format!("{timestamp:?} {:o}", wheel.record_mode),
+        &wheel.file,
+        &digest_of(&wheel.members),
+    ])
+}
+
+/// A digest of names, modes and contents, in hex.
+fn digest_of(members: &[Member]) -> String {
+    digest_with(members, |member| Cow::Borrowed(&member.content))
+}
+
+/// The same for a wheel as it was built: where the repository lies on this machine, which METADATA may tell, does not
+/// count.
+fn digest_of_content(members: &[Member]) -> String {
+    let nowhere = Pins::default();
+    digest_with(members, |member| {
+        if is_dist_info_file(&member.name, "METADATA") {
+            Cow::Owned(nowhere.apply(&member.content))
+        } else {
+            Cow::Borrowed(&member.content)
+        }
+    })
+}
+
+fn digest_with<'m>(
+    members: &'m [Member],
+    content: impl Fn(&'m Member) -> Cow<'m, Vec<u8>>,
+) -> String {
     let mut hasher = Sha256::new();
-    hasher.update(format!(
-        "{GENERATION} {timestamp:?} {:o} {}\n",
-        wheel.record_mode, wheel.file
-    ));
-    for member in &wheel.members {
+    for member in members {
         hasher.update(format!("{} {:o} ", member.name.len(), member.mode));
         hasher.update(&member.name);
-        hasher.update(Sha256::digest(&member.content));
+        hasher.update(Sha256::digest(content(member).as_slice()));
     }
-    data_encoding::HEXLOWER.encode(&hasher.finalize()[..16])
+    data_encoding::HEXLOWER.encode(&hasher.finalize())
 }

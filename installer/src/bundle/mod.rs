@@ -1,49 +1,69 @@
-//! Bundles: the wheels of a service, of its in-repo libraries, and of everything its lock pins.
+//! Bundles: the wheels of a service, of its in-repo libraries, and of everything its lock pins, in a form that an image
+//! takes as it is.
 //!
 //! ```text
 //! <service>/dist/
 //!   deps/*.whl              libraries of the repository and third-party wheels
 //!   <service>-<version>-*.whl
 //!   requirements.txt        every wheel, with its hash
+//!   bundle.json             what is in it, and where it is from
+//!   sbom.cdx.json           the same as a CycloneDX list
 //! ```
 //!
 //! The lock says what the service needs; the manifests say what the repository's own projects are. Third-party wheels
 //! are taken as they are. Wheels of the repository are built when their sources changed, and their requirements of one
 //! another are pinned (`pin`), so that an installer needs no index and can't be led astray by one.
 //!
-//! Nothing is written if the folder holds just what it should. Otherwise all is staged beside it and exchanged in one
-//! step: at any moment the folder is the old bundle or the new one.
+//! What is in a bundle ([`contents`]) does not depend on its form ([`Layout`]). Nothing is written if the folder holds
+//! just what it should. Otherwise all is staged beside it and exchanged in one step: at any moment the folder is the old
+//! bundle or the new one.
 
+mod contents;
+mod dockerfile;
 mod error;
+mod evidence;
+mod files;
+mod image;
 mod local;
 mod output;
+mod own;
 mod pin;
 mod target;
 #[cfg(test)]
 mod tests;
 mod third_party;
 mod tree;
+mod unpacked;
+mod venv;
+mod wanted;
+mod zipapp;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
-use resolver::dist::{Source, WheelName};
+use resolver::cache::Cache;
+use resolver::dist::Source;
 use resolver::index::Index;
-use resolver::lock::{LockedPackage, Lockfile, SourceKind};
-use resolver::name::{GroupName, PackageName};
+use resolver::lock::LockedPackage;
+use resolver::name::PackageName;
 use resolver::project::Project;
-use resolver::project::graph::Graph;
-use resolver::project::workspace::Workspace;
 use resolver::requirement::Requirement;
 
+use self::contents::Contents;
+pub use self::contents::{BundledWheel, Layer, Origin};
 pub use self::error::{BundleError, MissingFile};
-use self::local::{Local, Pinned, Unpinned};
-use self::output::{Content, Output, OutputFile};
-use self::pin::{Pins, requires_dist};
-pub use self::target::Target;
+use self::files::Files;
+use self::image::Dockerfile;
+use self::local::Local;
+use self::output::Output;
+pub use self::pin::Pin;
+pub use self::target::{Target, TargetError};
+use self::wanted::{Wanted, read_lock};
+pub use self::zipapp::Entry;
 use crate::build::BuildFrontend;
-use crate::plan::{Selection, resolve};
+use crate::environment::Environment;
+use crate::plan::Selection;
+use crate::wheel::Store;
 
 /// What shall be bundled.
 pub struct BundleRequest<'a> {
@@ -53,8 +73,73 @@ pub struct BundleRequest<'a> {
     pub selection: Selection,
     /// What for.
     pub target: Target,
-    /// Leave third-party wheels and requirements.txt out.
+    /// The folder to make, e.g. `dist` in the service's.
+    pub folder: PathBuf,
+    /// How.
+    pub options: Options,
+}
+
+/// How a bundle is made.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Its form.
+    pub layout: Layout,
+    /// Which requirements are pinned.
+    pub pin: Pin,
+    /// What is added to the versions of the repository's projects.
+    pub local_version: LocalVersion,
+    /// Leave third-party wheels and requirements.txt out, so that an installer finds them itself.
     pub libraries_only: bool,
+    /// Write a Dockerfile that uses it.
+    pub dockerfile: bool,
+    /// Bundle although a library requires what the lock does not provide.
+    pub allow_stale_libraries: bool,
+    /// Refuse what the lock has no hash for: repositories and addresses.
+    pub require_hashes: bool,
+    /// A folder with wheels of libraries that can't be built here, because they are for another platform.
+    pub wheels_from: Option<PathBuf>,
+    /// How a zipapp starts, if it is not plain.
+    pub entry: Option<Entry>,
+}
+
+/// The form of a bundle.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Layout {
+    /// All wheels that the service needs in `deps`, and its own beside.
+    #[default]
+    Wheels,
+    /// A folder of wheels for each layer of an image.
+    Layers,
+    /// A folder of modules for each layer, which needs no installation.
+    Tree,
+    /// One file that Python runs.
+    Zipapp,
+}
+
+impl Layout {
+    /// Its word on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Wheels => "wheels",
+            Self::Layers => "layers",
+            Self::Tree => "tree",
+            Self::Zipapp => "zipapp",
+        }
+    }
+}
+
+/// What is added to the versions of the repository's projects (PEP 440, local version labels), so that no stranger's
+/// package can be taken for one of them, and every state of the sources has a version of its own.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum LocalVersion {
+    /// Nothing.
+    #[default]
+    None,
+    /// `g` and the beginning of the digest of what the wheel was made from.
+    OfSources,
+    /// This label.
+    Label(String),
 }
 
 /// What bundles are made with.
@@ -93,31 +178,17 @@ pub struct Bundle {
     pub warnings: Vec<String>,
 }
 
-/// A wheel of a bundle.
-#[derive(Clone, Debug)]
-pub struct BundledWheel {
-    /// Normalised name.
+/// A project whose builds differ from one another.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Unstable {
+    /// The project.
     pub name: PackageName,
-    /// Its version, as in the file's name.
-    pub version: String,
-    /// Where it is, relative to the bundle's folder, with `/`.
-    pub file: String,
-    /// Its sha256, in hex.
-    pub sha256: String,
-    /// The folder of its project, if the repository provides it.
-    pub project: Option<PathBuf>,
-}
-
-/// A project of the repository that goes into the bundle.
-struct Member {
-    name: PackageName,
-    folder: PathBuf,
-    /// The version in the lock; the service has none there.
-    locked: Option<String>,
+    /// The members of its wheel that differ.
+    pub members: Vec<String>,
 }
 
 impl Bundler<'_> {
-    /// Makes the bundle of a service in its folder `dist`. Blocks.
+    /// Makes the bundle of a service. Blocks.
     ///
     /// # Errors
     /// When the lock is missing or stale, something can't be built or fetched, or nothing fits the target. What was
@@ -127,336 +198,179 @@ impl Bundler<'_> {
         request: &BundleRequest<'_>,
         reporter: &dyn Reporter,
     ) -> Result<Bundle, BundleError> {
-        let project = request.project;
-        let root = resolver::path::resolve(&project.root);
-        let lockfile = read_lock(project)?;
-        check_python(project, &request.target)?;
-        let graph = Graph::of(project)?;
-        let wanted: Vec<&LockedPackage> = lockfile
-            .packages
-            .iter()
-            .filter(|package| {
-                let Selection { groups, extras } = &request.selection;
-                package.is_wanted(groups, &request.target.markers, extras)
-            })
-            .collect();
-        let (in_repo, third_party): (Vec<&LockedPackage>, Vec<&LockedPackage>) =
-            wanted.iter().partition(|package| is_directory(package));
-        let members = members(project, &root, &in_repo, &graph)?;
-        let third_party = if request.libraries_only {
-            Vec::new()
-        } else {
-            third_party
-        };
-        third_party::check(&third_party, &request.target)?;
-
-        let folder = root.join("dist");
-        let output = Output::open(folder.clone(), self.index.cache())?;
-        let local = self.local_wheels(&members, &lockfile, &graph, &folder, request, reporter)?;
-        if request.selection.groups.contains(&GroupName::main()) {
-            check_requirements(&local, &wanted, &request.target)?;
-        }
-        let warnings = version_warnings(&members, &local);
-
-        let mut wheels: Vec<BundledWheel> = local
-            .iter()
-            .map(|wheel| wheel.bundled(wheel.member.folder == root))
-            .collect();
-        let expected: Option<Vec<BundledWheel>> = third_party
+        let lockfile = read_lock(request.project)?;
+        let wanted = Wanted::of(request, &lockfile)?;
+        let output = Output::open(request.folder.clone(), self.index.cache())?;
+        let mut parts = self.own_parts(&wanted, &lockfile, request, reporter)?;
+        let expected: Option<Vec<BundledWheel>> = wanted
+            .third_party
             .iter()
             .map(|package| {
                 let (file, sha256) = third_party::expected(package, &request.target)?;
-                Some(from_elsewhere(package, &file, sha256))
+                Some(from_elsewhere(package, file, sha256))
             })
             .collect();
+        let own = parts.contents.wheels.clone();
         if let Some(expected) = expected {
-            let all = sorted([wheels.clone(), expected].concat())?;
-            if output.holds(&digests(&all, request)) {
-                return Ok(Bundle {
-                    folder,
-                    written: false,
-                    wheels: all,
-                    warnings,
-                });
+            parts.contents.wheels = sorted([own.clone(), expected].concat())?;
+            if output.holds(&parts.key(request)) {
+                return Ok(parts.into_bundle(request, false));
             }
         }
-
-        let fetched = self.third_party(&third_party, &request.target, &root, reporter)?;
-        let mut paths: BTreeMap<String, PathBuf> = local
-            .iter()
-            .zip(&wheels)
-            .map(|(wheel, bundled)| (bundled.file.clone(), wheel.pinned.path.clone()))
-            .collect();
-        for wheel in fetched {
-            let bundled = from_elsewhere(wheel.package, &wheel.file, wheel.sha256);
-            paths.insert(bundled.file.clone(), wheel.path);
-            wheels.push(bundled);
-        }
-        let wheels = sorted(wheels)?;
-        let written = !output.holds(&digests(&wheels, request));
-        if written {
-            output.write(&output_files(&wheels, &paths, request))?;
-        }
-        Ok(Bundle {
-            folder,
-            written,
-            wheels,
-            warnings,
-        })
+        parts.contents.wheels = own;
+        self.add_third_party(&mut parts, &wanted, request, reporter)?;
+        let key = parts.key(request);
+        let files = Files {
+            bundler: self,
+            request,
+            parts: &parts,
+        };
+        let mut warnings = Vec::new();
+        let files = files.all(&mut warnings)?;
+        parts.warnings.append(&mut warnings);
+        let written = output.write(&key, &files)?;
+        Ok(parts.into_bundle(request, written))
     }
 
-    /// Builds the wheels of the repository's projects, all at once, and pins them to one another.
-    fn local_wheels<'m>(
+    /// Installs what the bundle of a service holds into a virtual environment of the target: its libraries and itself
+    /// as wheels, not as editables. What is installed there besides stays. Blocks.
+    ///
+    /// # Errors
+    /// As [`Bundler::bundle`], and when files can't be written.
+    pub fn install(
         &self,
-        members: &'m [Member],
-        lockfile: &Lockfile,
-        graph: &Graph,
-        output: &Path,
+        request: &BundleRequest<'_>,
+        environment: &Environment,
+        compile: bool,
+        reporter: &dyn Reporter,
+    ) -> Result<Bundle, BundleError> {
+        let lockfile = read_lock(request.project)?;
+        let wanted = Wanted::of(request, &lockfile)?;
+        let mut parts = self.own_parts(&wanted, &lockfile, request, reporter)?;
+        self.add_third_party(&mut parts, &wanted, request, reporter)?;
+        let files = Files {
+            bundler: self,
+            request,
+            parts: &parts,
+        };
+        let written = venv::install(&files, environment, compile)?;
+        Ok(parts.into_bundle(request, written))
+    }
+
+    fn store(&self) -> Store {
+        Store::new(self.index.cache())
+    }
+
+    /// Brings the wheels of packages from elsewhere.
+    fn add_third_party(
+        &self,
+        parts: &mut Parts,
+        wanted: &Wanted<'_>,
         request: &BundleRequest<'_>,
         reporter: &dyn Reporter,
-    ) -> Result<Vec<LocalWheel<'m>>, BundleError> {
+    ) -> Result<(), BundleError> {
+        let fetched =
+            self.third_party(&wanted.third_party, &request.target, &wanted.root, reporter)?;
+        for wheel in fetched {
+            parts.paths.insert(wheel.file.clone(), wheel.path);
+            let bundled = from_elsewhere(wheel.package, wheel.file, wheel.sha256);
+            parts.contents.wheels.push(bundled);
+        }
+        parts.contents.wheels = sorted(std::mem::take(&mut parts.contents.wheels))?;
+        Ok(())
+    }
+
+    /// Builds each of the repository's projects that the service needs twice, and tells whose builds differ. Blocks.
+    ///
+    /// # Errors
+    /// When the lock is missing or stale, or something can't be built.
+    pub fn verify(
+        &self,
+        request: &BundleRequest<'_>,
+        reporter: &dyn Reporter,
+    ) -> Result<Vec<Unstable>, BundleError> {
+        let lockfile = read_lock(request.project)?;
+        let wanted = Wanted::of(request, &lockfile)?;
         let local = Local {
             cache: self.index.cache(),
             build: self.build,
             reporter,
         };
-        // Threads of their own: a build may wait for another one's environment, which workers of a pool must not.
-        let built: Vec<Result<Unpinned, BundleError>> = std::thread::scope(|scope| {
-            let threads: Vec<_> = members
-                .iter()
-                .map(|member| scope.spawn(|| local.wheel(&member.name, &member.folder)))
-                .collect();
-            threads
-                .into_iter()
-                .map(|thread| {
-                    let joined = thread.join();
-                    joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-                })
-                .collect()
-        });
-        let mut pins = declared_pins(lockfile, graph);
-        let mut unpinned = Vec::with_capacity(built.len());
-        for (member, wheel) in members.iter().zip(built) {
-            let wheel = wheel?;
-            if let Some(file) = wheel.sources.iter().find(|file| file.starts_with(output)) {
-                return Err(BundleError::OutputInSource { file: file.clone() });
+        let mut unstable = Vec::new();
+        for member in &wanted.members {
+            let members = local.differences(&member.name, &member.folder)?;
+            if !members.is_empty() {
+                unstable.push(Unstable {
+                    name: member.name.clone(),
+                    members,
+                });
             }
-            check_platform(&wheel, &request.target)?;
-            pins.insert(wheel.name.clone(), wheel.version.to_string());
-            unpinned.push((member, wheel));
         }
-        unpinned
-            .into_iter()
-            .map(|(member, wheel)| {
-                let (file, version) = (wheel.file.clone(), wheel.version.to_string());
-                Ok(LocalWheel {
-                    member,
-                    file,
-                    version,
-                    pinned: local.pin(wheel, &pins)?,
-                })
-            })
-            .collect()
+        Ok(unstable)
     }
 }
 
-/// A wheel of the repository, in the cache.
-struct LocalWheel<'m> {
-    member: &'m Member,
-    file: String,
-    version: String,
-    pinned: Pinned,
-}
-
-impl LocalWheel<'_> {
-    fn bundled(&self, is_service: bool) -> BundledWheel {
-        BundledWheel {
-            name: self.member.name.clone(),
-            version: self.version.clone(),
-            file: if is_service {
-                self.file.clone()
-            } else {
-                format!("deps/{}", self.file)
-            },
-            sha256: self.pinned.sha256.clone(),
-            project: Some(self.member.folder.clone()),
-        }
-    }
-}
-
-fn from_elsewhere(package: &LockedPackage, file: &str, sha256: String) -> BundledWheel {
+fn from_elsewhere(package: &LockedPackage, file: String, sha256: String) -> BundledWheel {
+    // A mirror that stands for PyPI is nobody's business.
+    const PYPI: &str = "https://pypi.org/simple/";
     BundledWheel {
         name: package.name.clone(),
         version: package.version.to_string(),
-        file: format!("deps/{file}"),
+        layer: Layer::ThirdParty,
+        file,
         sha256,
-        project: None,
+        origin: Origin::of(package, PYPI),
+        groups: package.groups.clone(),
+        requires: names_of(&package.requirements),
     }
 }
 
-fn read_lock(project: &Project) -> Result<Lockfile, BundleError> {
-    let service = || project.root.clone();
-    let lockfile = Lockfile::read(&project.root)?
-        .ok_or_else(|| BundleError::NotLocked { service: service() })?;
-    if !lockfile.is_fresh(project) {
-        return Err(BundleError::StaleLock { service: service() });
-    }
-    if !lockfile.metadata.has_groups_and_markers() {
-        return Err(BundleError::OldLock {
-            service: service(),
-            format: lockfile.metadata.lock_version.clone(),
-        });
-    }
-    Ok(lockfile)
-}
-
-fn check_python(project: &Project, target: &Target) -> Result<(), BundleError> {
-    if project.python_constraint.allows(&target.python) {
-        return Ok(());
-    }
-    Err(BundleError::Python {
-        python: target.python.to_string(),
-        supported: project.python_versions.clone(),
-    })
-}
-
-fn is_directory(package: &LockedPackage) -> bool {
-    package
-        .source
-        .as_ref()
-        .is_some_and(|source| source.kind == SourceKind::Directory)
-}
-
-/// The libraries that the lock wants, and the service itself, if it is a package.
-fn members(
-    project: &Project,
-    root: &Path,
-    in_repo: &[&LockedPackage],
-    graph: &Graph,
-) -> Result<Vec<Member>, BundleError> {
-    let repository = Workspace::find_root(root);
-    let mut members = Vec::with_capacity(in_repo.len() + 1);
-    for package in in_repo {
-        let Some(source) = &package.source else {
-            continue;
-        };
-        let folder = resolve(root, &source.url);
-        let folder = match &source.subdirectory {
-            Some(inside) => folder.join(inside),
-            None => folder,
-        };
-        if repository
-            .as_ref()
-            .is_some_and(|repository| !folder.starts_with(repository))
-        {
-            let node = graph.nodes.iter().find(|node| node.folder == folder);
-            return Err(BundleError::OutsideRepository {
-                chain: node.map_or_else(|| vec![package.name.clone()], |node| node.chain.clone()),
-                folder,
-            });
-        }
-        members.push(Member {
-            name: package.name.clone(),
-            folder,
-            locked: Some(package.version.to_string()),
-        });
-    }
-    if let Some(name) = project.package_name().filter(|_| project.package_mode) {
-        members.push(Member {
-            name,
-            folder: root.to_owned(),
-            locked: None,
-        });
-    }
-    Ok(members)
-}
-
-/// Versions of what is in the repository but maybe not in the bundle: optional libraries, and wheels that lie in it.
-fn declared_pins(lockfile: &Lockfile, graph: &Graph) -> Pins {
-    let locked = lockfile.packages.iter().filter(|package| {
-        let source = package.source.as_ref();
-        source.is_some_and(|source| matches!(source.kind, SourceKind::Directory | SourceKind::File))
-    });
-    let mut pins: Pins = locked
-        .map(|package| (package.name.clone(), package.version.to_string()))
-        .collect();
-    for node in &graph.nodes {
-        let version = node
-            .project
-            .as_ref()
-            .and_then(|project| project.version.as_deref());
-        if let Some(version) =
-            version.and_then(|version| version.parse::<resolver::version::Version>().ok())
-        {
-            pins.insert(node.name.clone(), version.to_string());
-        }
-    }
-    pins
-}
-
-fn check_platform(wheel: &Unpinned, target: &Target) -> Result<(), BundleError> {
-    let fits =
-        WheelName::from_str(&wheel.file).is_ok_and(|name| target.tags.best(&name.tags).is_some());
-    if fits {
-        return Ok(());
-    }
-    Err(BundleError::WrongPlatform {
-        library: wheel.name.clone(),
-        file: wheel.file.clone(),
-        target: target.description.clone(),
-    })
-}
-
-/// Poetry: a lock counts as fresh although a path dependency's own manifest changed. Here each requirement of the
-/// repository's wheels must be met by what is locked.
-fn check_requirements(
-    local: &[LocalWheel<'_>],
-    wanted: &[&LockedPackage],
-    target: &Target,
-) -> Result<(), BundleError> {
-    for wheel in local {
-        for text in requires_dist(&wheel.pinned.metadata) {
-            let Ok(requirement) = Requirement::parse(&text, None) else {
-                continue;
-            };
-            if !requirement.marker.holds(Some(&target.markers), Some(&[])) {
-                continue;
-            }
-            // Versions of the repository's own projects are what they are; `version_warnings` speaks of them.
-            let is_met = local
-                .iter()
-                .any(|other| other.member.name == requirement.name)
-                || wanted.iter().any(|package| {
-                    package.name == requirement.name
-                        && (requirement.origin.is_direct()
-                            || requirement.constraint.allows(&package.version))
-                });
-            if !is_met {
-                return Err(BundleError::StaleLibrary {
-                    library: wheel.member.name.clone(),
-                    requirement: text,
-                });
-            }
-        }
-    }
-    Ok(())
-}
-
-fn version_warnings(members: &[Member], local: &[LocalWheel<'_>]) -> Vec<String> {
-    members
+/// The names that are required, each once, in order.
+fn names_of(requirements: &[Requirement]) -> Vec<PackageName> {
+    let names: BTreeSet<PackageName> = requirements
         .iter()
-        .zip(local)
-        .filter_map(|(member, wheel)| {
-            let locked = member
-                .locked
-                .as_ref()
-                .filter(|locked| **locked != wheel.version)?;
-            Some(format!(
-                "`{}` is locked at {locked}, but its manifest says {}, which is bundled",
-                member.name, wheel.version
-            ))
-        })
-        .collect()
+        .map(|requirement| requirement.name.clone())
+        .collect();
+    names.into_iter().collect()
+}
+
+/// What a bundle is made of, and what is known of it.
+struct Parts {
+    contents: Contents,
+    /// Where the wheels are, by file name.
+    paths: BTreeMap<String, PathBuf>,
+    dockerfile: Dockerfile,
+    repository: PathBuf,
+    /// The service's folder.
+    root: PathBuf,
+    warnings: Vec<String>,
+}
+
+impl Parts {
+    /// A digest of all that decides the bytes of the bundle.
+    fn key(&self, request: &BundleRequest<'_>) -> String {
+        let options = &request.options;
+        let dockerfile = options.dockerfile.then_some(&self.dockerfile);
+        Cache::digest(&[
+            &evidence::manifest(&self.contents, request, &self.repository),
+            &format!(
+                "{} {dockerfile:?} {:?}",
+                options.libraries_only, options.entry
+            ),
+        ])
+    }
+
+    fn into_bundle(self, request: &BundleRequest<'_>, written: bool) -> Bundle {
+        let wheels = self.contents.wheels;
+        let mut warnings = self.warnings;
+        warnings.extend(self.dockerfile.warnings(&request.target, &wheels));
+        Bundle {
+            folder: request.folder.clone(),
+            written,
+            wheels,
+            warnings,
+        }
+    }
 }
 
 /// By name; no two may be one file.
@@ -464,63 +378,13 @@ fn sorted(mut wheels: Vec<BundledWheel>) -> Result<Vec<BundledWheel>, BundleErro
     wheels.sort_by(|one, other| (&one.name, &one.file).cmp(&(&other.name, &other.file)));
     let mut seen: BTreeMap<&str, &PackageName> = BTreeMap::new();
     for wheel in &wheels {
-        let file = wheel.file.rsplit('/').next().unwrap_or(&wheel.file);
-        if let Some(first) = seen.insert(file, &wheel.name) {
+        if let Some(first) = seen.insert(&wheel.file, &wheel.name) {
             return Err(BundleError::DuplicateWheel {
-                file: file.to_owned(),
+                file: wheel.file.clone(),
                 first: first.clone(),
                 second: wheel.name.clone(),
             });
         }
     }
     Ok(wheels)
-}
-
-/// The text of requirements.txt: every wheel with its version and hash.
-fn requirements_text(wheels: &[BundledWheel]) -> String {
-    wheels
-        .iter()
-        .map(|wheel| {
-            format!(
-                "{}=={} --hash=sha256:{}\n",
-                wheel.name, wheel.version, wheel.sha256
-            )
-        })
-        .collect()
-}
-
-fn output_files(
-    wheels: &[BundledWheel],
-    paths: &BTreeMap<String, PathBuf>,
-    request: &BundleRequest<'_>,
-) -> Vec<OutputFile> {
-    let mut files: Vec<OutputFile> = wheels
-        .iter()
-        .filter_map(|wheel| {
-            Some(OutputFile {
-                name: wheel.file.clone(),
-                sha256: wheel.sha256.clone(),
-                content: Content::Cached(paths.get(&wheel.file)?.clone()),
-            })
-        })
-        .collect();
-    if !request.libraries_only {
-        files.push(OutputFile::text(
-            "requirements.txt",
-            requirements_text(wheels),
-        ));
-    }
-    files
-}
-
-/// What the folder should hold: names and digests.
-fn digests(wheels: &[BundledWheel], request: &BundleRequest<'_>) -> BTreeMap<String, String> {
-    let paths = wheels
-        .iter()
-        .map(|wheel| (wheel.file.clone(), PathBuf::new()))
-        .collect();
-    output_files(wheels, &paths, request)
-        .into_iter()
-        .map(|file| (file.name, file.sha256))
-        .collect()
 }

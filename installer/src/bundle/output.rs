@@ -1,41 +1,19 @@
 //! The folder of a bundle: compared, staged beside, exchanged in one step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
+use rayon::prelude::*;
 use resolver::cache::{Bucket, Cache, Lock};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use super::contents::{Content, OutputFile};
+use crate::build::is_executable;
 use crate::fetch::sha256_of;
 
-/// The beginning of the names under which folders are staged.
-const STAGED: &str = ".dist.mpoetry-";
-
-/// A file that belongs into the folder.
-pub(super) struct OutputFile {
-    /// Relative to the folder, with `/`.
-    pub(super) name: String,
-    pub(super) sha256: String,
-    pub(super) content: Content,
-}
-
-pub(super) enum Content {
-    /// A file of the cache.
-    Cached(PathBuf),
-    Text(String),
-}
-
-impl OutputFile {
-    pub(super) fn text(name: &str, text: String) -> Self {
-        Self {
-            name: name.to_owned(),
-            sha256: data_encoding::HEXLOWER.encode(&Sha256::digest(&text)),
-            content: Content::Text(text),
-        }
-    }
-}
+/// The names under which folders are staged: a dot, the folder's name, this, and the number of the process.
+const STAGED: &str = ".mpoetry-";
 
 /// What a file looked like when its digest was taken: as long as this is the same, it needs no reading.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -43,7 +21,32 @@ struct Known {
     size: u64,
     modified: (u64, u32),
     identity: (u64, u64),
+    executable: bool,
     sha256: String,
+}
+
+impl Known {
+    /// A regular file with this digest.
+    fn of(metadata: &std::fs::Metadata, sha256: &str) -> Option<Self> {
+        let modified = metadata.modified().ok()?;
+        let modified = modified.duration_since(std::time::UNIX_EPOCH).ok()?;
+        metadata.is_file().then(|| Self {
+            size: metadata.len(),
+            modified: (modified.as_secs(), modified.subsec_nanos()),
+            identity: identity(metadata),
+            executable: is_executable(&metadata.permissions()),
+            sha256: sha256.to_owned(),
+        })
+    }
+}
+
+/// What was written last.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+struct State {
+    /// Of all that decided it.
+    key: String,
+    /// Every file of the folder.
+    files: BTreeMap<String, Known>,
 }
 
 /// The folder of a bundle, under a lock.
@@ -66,67 +69,90 @@ impl<'a> Output<'a> {
         })
     }
 
-    /// Holds the folder just these files, with these digests?
-    pub(super) fn holds(&self, wanted: &BTreeMap<String, String>) -> bool {
-        let Some(present) = listed(&self.folder) else {
-            return false;
-        };
-        if !present.iter().eq(wanted.keys()) {
+    /// Does the folder hold just what was written into it under this key?
+    pub(super) fn holds(&self, key: &str) -> bool {
+        let before = self.state();
+        if before.key != key || !is_listed(&self.folder, &before.files) {
             return false;
         }
-        let mut known = self.known();
-        let before = known.clone();
-        let same = wanted.iter().all(|(name, sha256)| {
-            self.digest(name, &mut known)
-                .is_some_and(|found| found == *sha256)
+        let mut files = before.files.clone();
+        let same = before.files.iter().all(|(name, known)| {
+            self.digest(name, &mut files)
+                .is_some_and(|found| found == known.sha256)
         });
-        if same && known != before {
-            self.remember(&known);
+        if same && files != before.files {
+            self.remember(&State { files, ..before });
         }
         same
     }
 
-    /// Makes the folder hold just these files. Those that are there already keep their times.
-    pub(super) fn write(&self, files: &[OutputFile]) -> std::io::Result<()> {
-        let parent = self.folder.parent().unwrap_or(Path::new("."));
-        sweep(parent);
-        let staged = parent.join(format!("{STAGED}{}", std::process::id()));
-        remove(&staged)?;
-        let result = self
-            .stage(files, &staged)
-            .and_then(|()| exchange(&staged, &self.folder));
-        // Either what was staged in vain, or the old folder.
-        remove(&staged)?;
-        result?;
-        let mut known = BTreeMap::new();
-        for file in files {
-            self.digest(&file.name, &mut known);
+    /// Makes the folder hold just these files. Those that are there already keep their times. Was there anything to do?
+    pub(super) fn write(&self, key: &str, files: &[OutputFile]) -> std::io::Result<bool> {
+        let mut known = self.state().files;
+        let present: Vec<bool> = files
+            .iter()
+            .map(|file| {
+                self.digest(&file.name, &mut known).as_ref() == Some(&file.sha256)
+                    && known[&file.name].executable == file.executable
+            })
+            .collect();
+        known.retain(|name, _| files.iter().any(|file| file.name == *name));
+        let whole = present.iter().all(|present| *present) && is_listed(&self.folder, &known);
+        if !whole {
+            let parent = self.folder.parent().unwrap_or(Path::new("."));
+            fs::create_dir_all(parent)?;
+            let name = self.folder.file_name().unwrap_or_default();
+            let prefix = format!(".{}{STAGED}", name.to_string_lossy());
+            sweep(parent, &prefix);
+            let staged = parent.join(format!("{prefix}{}", std::process::id()));
+            remove(&staged)?;
+            let result = self
+                .stage(files, &present, &staged)
+                .and_then(|()| exchange(&staged, &self.folder));
+            // Either what was staged in vain, or the old folder.
+            remove(&staged)?;
+            result?;
+            known = files
+                .iter()
+                .filter_map(|file| {
+                    let metadata = fs::symlink_metadata(self.folder.join(&file.name)).ok()?;
+                    Some((file.name.clone(), Known::of(&metadata, &file.sha256)?))
+                })
+                .collect();
         }
-        self.remember(&known);
-        Ok(())
+        self.remember(&State {
+            key: key.to_owned(),
+            files: known,
+        });
+        Ok(!whole)
     }
 
-    fn stage(&self, files: &[OutputFile], staged: &Path) -> std::io::Result<()> {
-        let mut known = self.known();
-        fs::create_dir_all(staged)?;
+    fn stage(&self, files: &[OutputFile], present: &[bool], staged: &Path) -> std::io::Result<()> {
+        make_folder(staged)?;
+        let mut folders: BTreeSet<&str> = BTreeSet::new();
         for file in files {
-            let target = staged.join(&file.name);
-            if let Some(parent) = target.parent() {
-                fs::create_dir_all(parent)?;
-            }
-            let is_there = self.digest(&file.name, &mut known).as_ref() == Some(&file.sha256);
-            if is_there && fs::hard_link(self.folder.join(&file.name), &target).is_ok() {
-                continue;
-            }
-            match &file.content {
-                Content::Text(text) => fs::write(&target, text)?,
-                Content::Cached(path) => {
-                    reflink_copy::reflink_or_copy(path, &target)?;
+            for (end, _) in file.name.match_indices('/') {
+                if folders.insert(&file.name[..end]) {
+                    make_folder(&staged.join(&file.name[..end]))?;
                 }
             }
-            make_readable(&target)?;
         }
-        Ok(())
+        files
+            .par_iter()
+            .zip(present)
+            .try_for_each(|(file, present)| {
+                let target = staged.join(&file.name);
+                if *present && fs::hard_link(self.folder.join(&file.name), &target).is_ok() {
+                    return Ok(());
+                }
+                match &file.content {
+                    Content::Bytes(bytes) => fs::write(&target, bytes)?,
+                    Content::File(path) => {
+                        reflink_copy::reflink_or_copy(path, &target)?;
+                    }
+                }
+                make_readable(&target, file.executable)
+            })
     }
 
     /// The sha256 of a file in the folder, read only if it may have changed.
@@ -135,40 +161,27 @@ impl<'a> Output<'a> {
         let metadata = fs::symlink_metadata(&path)
             .ok()
             .filter(std::fs::Metadata::is_file)?;
-        let look = |sha256: String| {
-            let modified = metadata
-                .modified()
-                .ok()?
-                .duration_since(std::time::UNIX_EPOCH)
-                .ok()?;
-            Some(Known {
-                size: metadata.len(),
-                modified: (modified.as_secs(), modified.subsec_nanos()),
-                identity: identity(&metadata),
-                sha256,
-            })
-        };
         if let Some(old) = known.get(name)
-            && look(old.sha256.clone()).as_ref() == Some(old)
+            && Known::of(&metadata, &old.sha256).as_ref() == Some(old)
         {
             return Some(old.sha256.clone());
         }
         let sha256 = sha256_of(&path).ok()?;
-        if let Some(look) = look(sha256.clone()) {
+        if let Some(look) = Known::of(&metadata, &sha256) {
             known.insert(name.to_owned(), look);
         }
         Some(sha256)
     }
 
-    fn known(&self) -> BTreeMap<String, Known> {
+    fn state(&self) -> State {
         let bytes = self.cache.read(Bucket::Builds, &self.key);
         bytes
             .and_then(|bytes| rmp_serde::from_slice(&bytes).ok())
             .unwrap_or_default()
     }
 
-    fn remember(&self, known: &BTreeMap<String, Known>) {
-        let written = rmp_serde::to_vec(known)
+    fn remember(&self, state: &State) {
+        let written = rmp_serde::to_vec(state)
             .map_err(std::io::Error::other)
             .and_then(|bytes| self.cache.write(Bucket::Builds, &self.key, &bytes));
         if let Err(error) = written {
@@ -180,15 +193,21 @@ impl<'a> Output<'a> {
     }
 }
 
-/// Files of the cache may be private; what goes into an image must be readable for all.
+/// Files of the cache may be private, and the user's umask strict; what goes into an image must be readable for all.
 #[cfg(unix)]
-fn make_readable(path: &Path) -> std::io::Result<()> {
-    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o644))
+fn make_readable(path: &Path, executable: bool) -> std::io::Result<()> {
+    let mode = if executable { 0o755 } else { 0o644 };
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))
 }
 
 #[cfg(not(unix))]
-fn make_readable(_: &Path) -> std::io::Result<()> {
+fn make_readable(_: &Path, _: bool) -> std::io::Result<()> {
     Ok(())
+}
+
+fn make_folder(path: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(path)?;
+    make_readable(path, true)
 }
 
 /// Inode and time of its last change, which nobody can set back.
@@ -207,22 +226,34 @@ fn identity(_: &std::fs::Metadata) -> (u64, u64) {
     (0, 0)
 }
 
-/// The names of all files below a folder, sorted; `None` if there is no such folder or there is something odd in it.
-fn listed(folder: &Path) -> Option<Vec<String>> {
-    if !folder.symlink_metadata().ok()?.is_dir() {
-        return None;
+/// Is there a folder with just these files?
+fn is_listed(folder: &Path, files: &BTreeMap<String, Known>) -> bool {
+    if !folder
+        .symlink_metadata()
+        .is_ok_and(|folder| folder.is_dir())
+    {
+        return false;
     }
-    let mut names = Vec::new();
+    let mut count = 0;
     for entry in walkdir::WalkDir::new(folder) {
-        let entry = entry.ok()?;
+        let Ok(entry) = entry else {
+            return false;
+        };
         if entry.file_type().is_dir() {
             continue;
         }
-        let name = entry.path().strip_prefix(folder).ok()?.to_str()?;
-        names.push(name.replace(std::path::MAIN_SEPARATOR, "/"));
+        let name = entry
+            .path()
+            .strip_prefix(folder)
+            .ok()
+            .and_then(Path::to_str);
+        let name = name.map(|name| name.replace(std::path::MAIN_SEPARATOR, "/"));
+        if !name.is_some_and(|name| files.contains_key(&name)) {
+            return false;
+        }
+        count += 1;
     }
-    names.sort();
-    Some(names)
+    count == files.len()
 }
 
 /// Puts `staged` into the place of `folder`, and what was there into the place of `staged`.
@@ -261,10 +292,10 @@ fn remove(path: &Path) -> std::io::Result<()> {
 }
 
 /// Removes what killed processes have staged.
-fn sweep(parent: &Path) {
+fn sweep(parent: &Path, prefix: &str) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        let process = name.to_str().and_then(|name| name.strip_prefix(STAGED));
+        let process = name.to_str().and_then(|name| name.strip_prefix(prefix));
         let process = process.map(|process| process.trim_end_matches(".old"));
         if process.is_some_and(|process| !is_alive(process))
             && let Err(error) = remove(&entry.path())

@@ -13,7 +13,10 @@ use resolver::project::Project;
 use resolver::tag::{Tag, Tags};
 use sha2::{Digest, Sha256};
 
-use super::{Bundle, BundleError, BundleRequest, Bundler, Reporter, Target};
+use super::{
+    Bundle, BundleError, BundleRequest, Bundler, Layout, LocalVersion, Options, Pin, Reporter,
+    Target,
+};
 use crate::build::BuildFrontend;
 use crate::build::archive::{Archive, Member, REGULAR, Timestamp, read_members};
 use crate::plan::Selection;
@@ -51,7 +54,7 @@ impl Events {
     }
 }
 
-fn interpreter() -> Interpreter {
+pub(super) fn interpreter() -> Interpreter {
     let tag = |platform: &str| Tag {
         python: "py3".to_owned(),
         abi: "none".to_owned(),
@@ -195,7 +198,7 @@ impl World {
         Project::read(&self.path("repo/worker")).unwrap()
     }
 
-    fn try_bundle(&self, libraries_only: bool, events: &Events) -> Result<Bundle, BundleError> {
+    fn try_bundle(&self, options: Options, events: &Events) -> Result<Bundle, BundleError> {
         let bundler = Bundler {
             index: &self.index,
             sources: &[],
@@ -209,19 +212,26 @@ impl World {
                 ..Selection::default()
             },
             target: self.target.clone(),
-            libraries_only,
+            folder: self.project().root.canonicalize().unwrap().join("dist"),
+            options,
         };
         bundler.bundle(&request, events)
     }
 
     fn bundle(&self) -> (Bundle, Vec<String>) {
+        self.bundle_as(Options::default())
+    }
+
+    fn bundle_as(&self, options: Options) -> (Bundle, Vec<String>) {
         let events = Events::default();
-        let bundle = self.try_bundle(false, &events).unwrap();
+        let bundle = self.try_bundle(options, &events).unwrap();
         (bundle, events.take())
     }
 
     fn failure(&self) -> String {
-        let error = self.try_bundle(false, &Events::default()).unwrap_err();
+        let error = self
+            .try_bundle(Options::default(), &Events::default())
+            .unwrap_err();
         let folder = self.folder.path().canonicalize().unwrap();
         let text = error
             .to_string()
@@ -285,13 +295,19 @@ fn vendored_wheel() -> Vec<u8> {
     .unwrap()
 }
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 7] = [
+    "bundle.json",
     "deps/elsewhere-1.5-py3-none-any.whl",
     "deps/libmq-1.2.0-py3-none-any.whl",
     "deps/libtel-0.3.0-py3-none-any.whl",
     "requirements.txt",
+    "sbom.cdx.json",
     "worker-1.0-py3-none-any.whl",
 ];
+const ELSEWHERE: &str = FILES[1];
+const LIBMQ: &str = FILES[2];
+const LIBTEL: &str = FILES[3];
+const WORKER: &str = FILES[6];
 
 #[test]
 fn a_bundle_has_everything_pinned() {
@@ -310,11 +326,8 @@ fn a_bundle_has_everything_pinned() {
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
     // Pinned: what the repository provides. `elsewhere` lies in it too, as a file.
-    assert_eq!(
-        requires(FILES[1]),
-        ["elsewhere (==1.5)", "libtel (==0.3.0)"]
-    );
-    assert_eq!(requires(FILES[4]), ["elsewhere (==1.5)", "libmq (==1.2.0)"]);
+    assert_eq!(requires(LIBMQ), ["elsewhere (==1.5)", "libtel (==0.3.0)"]);
+    assert_eq!(requires(WORKER), ["elsewhere (==1.5)", "libmq (==1.2.0)"]);
 
     let digest = |name: &str| {
         let bytes = std::fs::read(world.path("repo/worker/dist").join(name)).unwrap();
@@ -323,16 +336,16 @@ fn a_bundle_has_everything_pinned() {
     let expected = format!(
         "elsewhere==1.5 --hash=sha256:{}\nlibmq==1.2.0 --hash=sha256:{}\nlibtel==0.3.0 --hash=sha256:{}\n\
          worker==1.0 --hash=sha256:{}\n",
-        digest(FILES[0]),
-        digest(FILES[1]),
-        digest(FILES[2]),
-        digest(FILES[4]),
+        digest(ELSEWHERE),
+        digest(LIBMQ),
+        digest(LIBTEL),
+        digest(WORKER),
     );
     let requirements =
         std::fs::read_to_string(world.path("repo/worker/dist/requirements.txt")).unwrap();
     assert_eq!(requirements, expected);
     assert_eq!(
-        digest(FILES[0]),
+        digest(ELSEWHERE),
         data_encoding::HEXLOWER.encode(&Sha256::digest(vendored_wheel()))
     );
 }
@@ -355,7 +368,7 @@ fn everybody_may_read_a_bundle() {
 fn record_fits_the_rewritten_metadata() {
     let world = World::new();
     world.bundle();
-    let members = read_members(&world.path("repo/worker/dist").join(FILES[1])).unwrap();
+    let members = read_members(&world.path("repo/worker/dist").join(LIBMQ)).unwrap();
     let record = members
         .iter()
         .find(|member| member.name.ends_with("/RECORD"))
@@ -420,7 +433,12 @@ fn a_changed_library_is_the_only_one_written() {
         .collect();
     assert_eq!(
         changed,
-        ["deps/libtel-0.3.0-py3-none-any.whl", "requirements.txt"]
+        [
+            "bundle.json",
+            "deps/libtel-0.3.0-py3-none-any.whl",
+            "requirements.txt",
+            "sbom.cdx.json"
+        ]
     );
 }
 
@@ -437,11 +455,11 @@ fn old_versions_do_not_survive() {
         ["`libtel` is locked at 0.3.0, but its manifest says 0.4.0, which is bundled"]
     );
     let mut expected = FILES.map(str::to_owned);
-    expected[2] = "deps/libtel-0.4.0-py3-none-any.whl".to_owned();
+    expected[3] = "deps/libtel-0.4.0-py3-none-any.whl".to_owned();
     assert_eq!(world.dist().into_keys().collect::<Vec<_>>(), expected);
     assert!(
         world
-            .metadata(FILES[1])
+            .metadata(LIBMQ)
             .contains("Requires-Dist: libtel (==0.4.0)\n")
     );
 }
@@ -450,7 +468,7 @@ fn old_versions_do_not_survive() {
 fn a_file_that_somebody_changed_is_put_right() {
     let world = World::new();
     world.bundle();
-    let path = world.path("repo/worker/dist").join(FILES[0]);
+    let path = world.path("repo/worker/dist").join(ELSEWHERE);
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, vec![0; bytes.len()]).unwrap();
     let (bundle, _) = world.bundle();
@@ -507,10 +525,13 @@ fn what_killed_processes_left_is_removed() {
 #[test]
 fn libraries_alone_are_bundled_without_requirements() {
     let world = World::new();
-    world.try_bundle(true, &Events::default()).unwrap();
+    world.bundle_as(Options {
+        libraries_only: true,
+        ..Options::default()
+    });
     assert_eq!(
         world.dist().into_keys().collect::<Vec<_>>(),
-        [FILES[1], FILES[2], FILES[4]]
+        [LIBMQ, LIBTEL, WORKER]
     );
 }
 
@@ -524,7 +545,7 @@ fn a_service_that_is_no_package_has_no_wheel() {
     );
     world.lock(&data_encoding::HEXLOWER.encode(&Sha256::digest(vendored_wheel())));
     world.bundle();
-    assert_eq!(world.dist().into_keys().collect::<Vec<_>>(), FILES[..4]);
+    assert_eq!(world.dist().into_keys().collect::<Vec<_>>(), FILES[..6]);
 }
 
 #[test]
@@ -635,7 +656,168 @@ fn a_cycle_of_libraries_is_fine() {
     world.bundle();
     assert!(
         world
-            .metadata(FILES[2])
+            .metadata(LIBTEL)
             .contains("Requires-Dist: libmq (==1.2.0)\n")
     );
+}
+
+fn in_layout(layout: Layout) -> Options {
+    Options {
+        layout,
+        ..Options::default()
+    }
+}
+
+#[test]
+fn layers_are_folders_of_wheels() {
+    let world = World::new();
+    world.bundle_as(in_layout(Layout::Layers));
+    assert_eq!(
+        world.dist().into_keys().collect::<Vec<_>>(),
+        [
+            "bundle.json",
+            "libs/libmq-1.2.0-py3-none-any.whl",
+            "libs/libtel-0.3.0-py3-none-any.whl",
+            "sbom.cdx.json",
+            "service/worker-1.0-py3-none-any.whl",
+            "third-party/elsewhere-1.5-py3-none-any.whl",
+            "third-party/requirements.txt",
+        ]
+    );
+    let before = world.dist();
+    world.write("repo/libs/libtel/libtel/__init__.py", "x = 2\n");
+    world.bundle_as(in_layout(Layout::Layers));
+    let after = world.dist();
+    let changed: Vec<&String> = after
+        .keys()
+        .filter(|name| after[*name] != before[*name])
+        .collect();
+    let expected = [
+        "bundle.json",
+        "libs/libtel-0.3.0-py3-none-any.whl",
+        "sbom.cdx.json",
+    ];
+    assert_eq!(changed, expected);
+}
+
+#[test]
+fn a_tree_is_unpacked_by_layer() {
+    let world = World::new();
+    world.bundle_as(in_layout(Layout::Tree));
+    let names: Vec<String> = world.dist().into_keys().collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    for name in [
+        "libs/libmq/__init__.py",
+        "libs/libtel/__init__.py",
+        "service/worker.py",
+        "service/worker-1.0.dist-info/RECORD",
+        "third-party/elsewhere.py",
+    ] {
+        assert!(names.contains(&name), "{name}: {names:?}");
+    }
+    assert!(!world.bundle_as(in_layout(Layout::Tree)).0.written);
+    // Another form is another bundle.
+    assert!(world.bundle().0.written);
+    assert_eq!(world.dist().into_keys().collect::<Vec<_>>(), FILES);
+}
+
+/// The wheels of two distributions must not overwrite each other's files.
+#[test]
+fn a_file_that_two_distributions_bring_is_an_error() {
+    let world = World::new();
+    world.write("repo/libs/libtel/elsewhere.py", "y = 3\n");
+    world.edit(
+        "repo/libs/libtel/pyproject.toml",
+        "description = \"\"\n",
+        "description = \"\"\npackages = [{ include = \"libtel\" }, { include = \"elsewhere.py\" }]\n",
+    );
+    let error = world.try_bundle(in_layout(Layout::Tree), &Events::default());
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "`elsewhere` and `libtel` both bring `elsewhere.py`, and not the same"
+    );
+}
+
+#[test]
+fn versions_may_name_the_state_of_the_sources() {
+    let world = World::new();
+    let options = Options {
+        local_version: LocalVersion::OfSources,
+        ..Options::default()
+    };
+    let names = |world: &World| -> Vec<String> {
+        let (bundle, _) = world.bundle_as(options.clone());
+        let own = bundle
+            .wheels
+            .into_iter()
+            .filter(|wheel| wheel.version.contains("+g"));
+        own.map(|wheel| format!("{}=={}", wheel.name, wheel.version))
+            .collect()
+    };
+    let before = names(&world);
+    assert_eq!(before.len(), 3);
+    let libmq = world
+        .dist()
+        .into_keys()
+        .find(|name| name.starts_with("deps/libmq-"))
+        .unwrap();
+    let version = before[1].split_once("==").unwrap().1.to_owned();
+    let metadata = world.metadata(&libmq);
+    assert!(metadata.contains("\nVersion: 1.2.0+g"), "{metadata}");
+    assert!(
+        metadata.contains(&format!("Requires-Dist: libtel (=={version})\n")),
+        "{metadata}"
+    );
+    world.write("repo/libs/libtel/libtel/__init__.py", "x = 2\n");
+    let after = names(&world);
+    let changed: Vec<bool> = before
+        .iter()
+        .zip(&after)
+        .map(|(one, other)| one != other)
+        .collect();
+    assert_eq!(changed, [false, true, false]);
+}
+
+#[test]
+fn pins_may_be_left_out_or_cover_all() {
+    let world = World::new();
+    let requires = |pin: Pin| {
+        world.bundle_as(Options {
+            pin,
+            ..Options::default()
+        });
+        let metadata = world.metadata(LIBMQ);
+        let lines = metadata
+            .lines()
+            .filter_map(|line| line.strip_prefix("Requires-Dist: "));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(requires(Pin::None), ["elsewhere", "libtel"]);
+    assert_eq!(
+        requires(Pin::All),
+        ["elsewhere (==1.5)", "libtel (==0.3.0)"]
+    );
+}
+
+#[test]
+fn builds_are_compared_with_one_another() {
+    let world = World::new();
+    let bundler = Bundler {
+        index: &world.index,
+        sources: &[],
+        build: &world.build,
+        runtime: world.runtime.handle().clone(),
+    };
+    let request = BundleRequest {
+        project: &world.project(),
+        selection: Selection {
+            groups: [GroupName::main()].into(),
+            ..Selection::default()
+        },
+        target: world.target.clone(),
+        folder: world.path("repo/worker/dist"),
+        options: Options::default(),
+    };
+    assert_eq!(bundler.verify(&request, &()).unwrap(), Vec::new());
+    assert!(!world.path("repo/worker/dist").exists());
 }

@@ -3,15 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::StreamExt;
 use resolver::cache::{Bucket, Cache};
 use resolver::git::History;
 use resolver::lock::{LockedPackage, SourceKind};
+use resolver::name::PackageName;
 
 use super::local::{Local, foreign_wheel};
 use super::{BundleError, Bundler, MissingFile, Reporter, Target};
 use crate::build::Kind;
 use crate::fetch::{BinaryPolicy, Fetcher, check_out, locked_files, unpack_sdist};
+use crate::install::InstallError;
 
 /// A wheel from elsewhere.
 pub(super) struct ThirdParty<'p> {
@@ -55,6 +57,22 @@ pub(super) fn check(packages: &[&LockedPackage], target: &Target) -> Result<(), 
     })
 }
 
+/// Makes sure that the lock has a hash for each package.
+///
+/// # Errors
+/// Names all packages without one.
+pub(super) fn check_hashes(packages: &[&LockedPackage]) -> Result<(), BundleError> {
+    let packages: Vec<PackageName> = packages
+        .iter()
+        .filter(|package| package.files.is_empty())
+        .map(|package| package.name.clone())
+        .collect();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    Err(BundleError::NoHash { packages })
+}
+
 fn is_obtainable(package: &LockedPackage, target: &Target) -> bool {
     if is_git(package) {
         return target.is_host;
@@ -93,24 +111,26 @@ impl Bundler<'_> {
             .partition(|package| is_git(package));
         let limit = self.index.settings().connections.max(1);
         let fetcher = &fetcher;
-        let fetched: Vec<_> = self.runtime.block_on(
+        let results: Vec<_> = self.runtime.block_on(
             futures_util::stream::iter(files)
                 .map(|package| async move {
+                    let failed = |error| (package.name.clone(), error);
                     let fetched = match fetcher.local(package, |_| false) {
                         Some(fetched) => fetched,
                         None => match local_file(package) {
-                            Some(path) => fetcher.local_file(package, path)?,
+                            Some(path) => fetcher.local_file(package, path).map_err(failed)?,
                             None => {
                                 reporter.downloading(&package.name);
-                                fetcher.fetch(package, &|_, _| {}).await?
+                                fetcher.fetch(package, &|_, _| {}).await.map_err(failed)?
                             }
                         },
                     };
-                    Ok::<_, BundleError>((package, fetched))
+                    Ok::<_, (PackageName, InstallError)>((package, fetched))
                 })
                 .buffer_unordered(limit)
-                .try_collect(),
-        )?;
+                .collect(),
+        );
+        let fetched = all_or_failures(results)?;
         let mut wheels = Vec::with_capacity(packages.len());
         for (package, fetched) in fetched {
             let path = fetched.path.clone().unwrap_or_default();
@@ -205,7 +225,7 @@ impl Bundler<'_> {
                     build: self.build,
                     reporter,
                 };
-                let repacked = local.pin(unpinned, &super::pin::Pins::new())?;
+                let repacked = local.pin(unpinned, &super::pin::Pins::default())?;
                 let path = kept.join(wheel.file_name().unwrap_or_default());
                 let bytes = fs::read(repacked.path)?;
                 crate::build::write_atomically(&path, &bytes, 0o644).map_err(failed)?;
@@ -222,6 +242,33 @@ impl Bundler<'_> {
             path,
         })
     }
+}
+
+/// What all results hold, or why some of them are failures: what the first one says, and who the others are.
+fn all_or_failures<T>(
+    results: Vec<Result<T, (PackageName, InstallError)>>,
+) -> Result<Vec<T>, BundleError> {
+    let mut all = Vec::with_capacity(results.len());
+    let mut failures = Vec::new();
+    for result in results {
+        match result {
+            Ok(one) => all.push(one),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    failures.sort_by(|one, other| one.0.cmp(&other.0));
+    let mut failures = failures.into_iter();
+    let Some((_, first)) = failures.next() else {
+        return Ok(all);
+    };
+    let others: Vec<PackageName> = failures.map(|(name, _)| name).collect();
+    if others.is_empty() {
+        return Err(BundleError::Fetch(first));
+    }
+    Err(BundleError::SeveralMissing {
+        first: Box::new(first),
+        others,
+    })
 }
 
 /// The path of a file dependency.

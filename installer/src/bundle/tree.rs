@@ -19,6 +19,17 @@ const LEFTOVERS: [&str; 7] = [
     ".tox",
 ];
 
+/// Files that say something about a project and are no part of what it does.
+const DESCRIPTIONS: [&str; 7] = [
+    ".dockerignore",
+    ".gitignore",
+    "Dockerfile",
+    "Makefile",
+    "poetry.lock",
+    "poetry.toml",
+    "pyproject.toml",
+];
+
 /// A file of a source tree.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct TreeFile {
@@ -26,6 +37,44 @@ pub(super) struct TreeFile {
     pub(super) path: PathBuf,
     executable: bool,
     sha256: [u8; 32],
+}
+
+impl TreeFile {
+    /// Its path with `/`.
+    pub(super) fn name(&self) -> String {
+        let name = self.path.to_string_lossy().into_owned();
+        name.replace(std::path::MAIN_SEPARATOR, "/")
+    }
+
+    pub(super) fn sha256(&self) -> &[u8; 32] {
+        &self.sha256
+    }
+
+    pub(super) fn is_executable(&self) -> bool {
+        self.executable
+    }
+}
+
+/// The program of a service that is no package: what `files` finds, without what describes the project, and without
+/// projects inside of it.
+pub(super) fn program(root: &Path) -> std::io::Result<Vec<TreeFile>> {
+    let mut files = files(root)?;
+    let inner: Vec<PathBuf> = files
+        .iter()
+        .filter(|file| {
+            file.path
+                .file_name()
+                .is_some_and(|name| name == "pyproject.toml")
+        })
+        .filter_map(|file| Some(file.path.parent()?.to_owned()))
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .collect();
+    files.retain(|file| {
+        let name = file.path.to_string_lossy();
+        !DESCRIPTIONS.contains(&name.as_ref())
+            && !inner.iter().any(|folder| file.path.starts_with(folder))
+    });
+    Ok(files)
 }
 
 /// The files that a back end could see, sorted: under git those that are tracked or not ignored, else all but what

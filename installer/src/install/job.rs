@@ -1,7 +1,6 @@
 //! From a file that is here to an installed distribution.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::PoisonError;
 
 use resolver::cache::{Bucket, Cache};
@@ -10,7 +9,7 @@ use resolver::lock::{LockedPackage, SourceKind};
 use resolver::name::PackageName;
 use serde::{Deserialize, Serialize};
 
-use super::{InstallError, Run, Step};
+use super::{InstallError, Run, Step, bytecode};
 use crate::build::{BuildError, Kind};
 use crate::fetch::{Fetched, Ranked, sha256_of, unpack_sdist};
 use crate::plan::Operation;
@@ -298,37 +297,11 @@ impl Run<'_> {
 
     /// Poetry: `--compile` is for what this call has installed, and its byte code is not in RECORD.
     pub(super) fn compile(&self) {
-        const SCRIPT: &str = "import compileall, sys\n\
-            for line in sys.stdin.buffer.read().decode('utf-8', 'surrogateescape').split('\\0'):\n\
-            \x20   line and compileall.compile_file(line, quiet=2)\n";
         let modules =
             std::mem::take(&mut *self.modules.lock().unwrap_or_else(PoisonError::into_inner));
-        if modules.is_empty() {
-            return;
-        }
-        let list: Vec<u8> = modules
-            .iter()
-            .flat_map(|path| [path.as_os_str().as_encoded_bytes(), b"\0"].concat())
-            .collect();
-        let compiled = (|| {
-            let mut python = Command::new(&self.site.python)
-                .args(["-I", "-c", SCRIPT])
-                .stdin(Stdio::piped())
-                .stdout(Stdio::null())
-                .spawn()?;
-            if let Some(mut input) = python.stdin.take() {
-                std::io::Write::write_all(&mut input, &list)?;
-            }
-            python.wait()
-        })();
-        match compiled {
-            Ok(status) if status.success() => {}
-            Ok(status) => self
-                .reporter
-                .warning(&format!("some modules could not be compiled ({status})")),
-            Err(error) => self
-                .reporter
-                .warning(&format!("modules could not be compiled: {error}")),
+        if let Err(error) = bytecode::compile(&self.site.python, &modules) {
+            self.reporter
+                .warning(&format!("some modules could not be compiled ({error})"));
         }
     }
 }

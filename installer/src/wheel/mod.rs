@@ -39,6 +39,7 @@ pub use uninstall::{Removed, uninstall};
 pub(crate) use destination::{modules, remove_leftovers};
 pub(crate) use headers::first as first_header;
 pub(crate) use legacy::metadata_file;
+pub(crate) use record::{Written, installed_text};
 pub(crate) use scripts::shell_quoted;
 pub(crate) use store::create_file;
 pub(crate) use uninstall::{make_room, remove, remove_stray};

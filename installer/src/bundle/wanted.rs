@@ -1,0 +1,148 @@
+//! What a lock wants of a service: its projects of the repository and its packages from elsewhere.
+
+use std::path::{Path, PathBuf};
+
+use resolver::lock::{LockedPackage, Lockfile, SourceKind};
+use resolver::name::PackageName;
+use resolver::project::Project;
+use resolver::project::graph::Graph;
+use resolver::project::workspace::Workspace;
+
+use super::{BundleError, BundleRequest, Target, third_party};
+use crate::plan::{Selection, resolve};
+
+/// What a lock wants for a target.
+pub(super) struct Wanted<'l> {
+    pub(super) root: PathBuf,
+    pub(super) graph: Graph,
+    pub(super) members: Vec<Member>,
+    pub(super) third_party: Vec<&'l LockedPackage>,
+    /// All of them, libraries too.
+    pub(super) packages: Vec<&'l LockedPackage>,
+}
+
+/// A project of the repository that goes into the bundle.
+pub(super) struct Member {
+    pub(super) name: PackageName,
+    pub(super) folder: PathBuf,
+    /// The version in the lock; the service has none there.
+    pub(super) locked: Option<String>,
+}
+
+impl<'l> Wanted<'l> {
+    /// What a lock wants for the target of a request, checked as far as that needs no building and no network.
+    pub(super) fn of(
+        request: &BundleRequest<'_>,
+        lockfile: &'l Lockfile,
+    ) -> Result<Self, BundleError> {
+        let project = request.project;
+        let root = resolver::path::resolve(&project.root);
+        check_python(project, &request.target)?;
+        let graph = Graph::of(project)?;
+        let packages: Vec<&LockedPackage> = lockfile
+            .packages
+            .iter()
+            .filter(|package| {
+                let Selection { groups, extras } = &request.selection;
+                package.is_wanted(groups, &request.target.markers, extras)
+            })
+            .collect();
+        let (in_repo, third_party): (Vec<&LockedPackage>, Vec<&LockedPackage>) =
+            packages.iter().partition(|package| is_directory(package));
+        let members = members(project, &root, &in_repo, &graph)?;
+        let third_party = if request.options.libraries_only {
+            Vec::new()
+        } else {
+            third_party
+        };
+        third_party::check(&third_party, &request.target)?;
+        if request.options.require_hashes {
+            third_party::check_hashes(&third_party)?;
+        }
+        Ok(Self {
+            root,
+            graph,
+            members,
+            third_party,
+            packages,
+        })
+    }
+}
+
+/// The lock of a service, if a bundle can be made from it.
+pub(super) fn read_lock(project: &Project) -> Result<Lockfile, BundleError> {
+    let service = || project.root.clone();
+    let lockfile = Lockfile::read(&project.root)?
+        .ok_or_else(|| BundleError::NotLocked { service: service() })?;
+    if !lockfile.is_fresh(project) {
+        return Err(BundleError::StaleLock { service: service() });
+    }
+    if !lockfile.metadata.has_groups_and_markers() {
+        return Err(BundleError::OldLock {
+            service: service(),
+            format: lockfile.metadata.lock_version.clone(),
+        });
+    }
+    Ok(lockfile)
+}
+
+fn check_python(project: &Project, target: &Target) -> Result<(), BundleError> {
+    if project.python_constraint.allows(&target.python) {
+        return Ok(());
+    }
+    Err(BundleError::Python {
+        python: target.python.to_string(),
+        supported: project.python_versions.clone(),
+    })
+}
+
+fn is_directory(package: &LockedPackage) -> bool {
+    package
+        .source
+        .as_ref()
+        .is_some_and(|source| source.kind == SourceKind::Directory)
+}
+
+/// The libraries that the lock wants, and the service itself, if it is a package.
+fn members(
+    project: &Project,
+    root: &Path,
+    in_repo: &[&LockedPackage],
+    graph: &Graph,
+) -> Result<Vec<Member>, BundleError> {
+    let repository = Workspace::find_root(root);
+    let mut members = Vec::with_capacity(in_repo.len() + 1);
+    for package in in_repo {
+        let Some(source) = &package.source else {
+            continue;
+        };
+        let folder = resolve(root, &source.url);
+        let folder = match &source.subdirectory {
+            Some(inside) => folder.join(inside),
+            None => folder,
+        };
+        if repository
+            .as_ref()
+            .is_some_and(|repository| !folder.starts_with(repository))
+        {
+            let node = graph.nodes.iter().find(|node| node.folder == folder);
+            return Err(BundleError::OutsideRepository {
+                chain: node.map_or_else(|| vec![package.name.clone()], |node| node.chain.clone()),
+                folder,
+            });
+        }
+        members.push(Member {
+            name: package.name.clone(),
+            folder,
+            locked: Some(package.version.to_string()),
+        });
+    }
+    if let Some(name) = project.package_name().filter(|_| project.package_mode) {
+        members.push(Member {
+            name,
+            folder: root.to_owned(),
+            locked: None,
+        });
+    }
+    Ok(members)
+}
