@@ -86,7 +86,10 @@ fn tell(cx: &Context, bundle: &Bundle) {
 }
 
 /// The folder of the project that is named, from anywhere in its repository.
-fn find_service(cx: &Context, word: &str) -> Result<PathBuf, Failure> {
+///
+/// # Errors
+/// When none or more than one is called so.
+pub(super) fn find_service(cx: &Context, word: &str) -> Result<PathBuf, Failure> {
     let current = cx.start();
     let root = Workspace::find_root(current).unwrap_or_else(|| current.to_owned());
     // A path needs no search.

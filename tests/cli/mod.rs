@@ -1,11 +1,13 @@
 //! One file per command, and one for what all of them refuse.
 
+mod affected;
 mod bad_index;
 mod bundle;
 mod env;
 mod errors;
 mod every;
 mod git;
+mod graph;
 mod install;
 mod lock;
 mod lock_vectors;

@@ -102,6 +102,15 @@ pub enum SourceKind {
     Url,
 }
 
+/// What a library needs and a lock does not give.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Unmet {
+    /// The library.
+    pub library: PackageName,
+    /// Its requirement (PEP 508).
+    pub requirement: String,
+}
+
 /// The format that is written.
 const FORMAT: &str = "2.1";
 
@@ -298,6 +307,15 @@ impl Lockfile {
     /// When the folder can't be written to.
     pub fn write_if_changed(&self, folder: &Path) -> Result<bool, LockError> {
         save::write_if_changed(self, folder)
+    }
+
+    /// What libraries in folders beside the project need now and these packages do not give them.
+    ///
+    /// Poetry: a lock counts as fresh although a path dependency's own manifest changed. This tells it apart without
+    /// resolving: it sees requirements that are not met, not those that could now be met otherwise.
+    #[must_use]
+    pub fn unmet_by(&self, project: &Project) -> Vec<Unmet> {
+        fresh::unmet(self, &project.root)
     }
 
     /// Was it made from this project as it is now?
