@@ -90,10 +90,12 @@ pub(crate) fn run(cx: &Context, args: &AffectedArgs) -> Result<(), Failure> {
         cx.console.line(text);
         return Ok(());
     }
+    let deleted = answer.projects.iter().filter(|project| project.is_deleted);
+    let deleted: BTreeSet<&str> = deleted.map(|project| project.path.as_str()).collect();
     for project in &answer.projects {
         let path = &project.path;
         if args.why {
-            explain(cx, project);
+            explain(cx, project, &deleted);
         } else if project.is_deleted {
             cx.console.error_line(format_args!("deleted: {path}"));
         } else {
@@ -172,15 +174,16 @@ fn failure(error: AffectedError) -> Failure {
     Failure::caused(error).hint_if(advice)
 }
 
-fn explain(cx: &Context, project: &Affected) {
+fn explain(cx: &Context, project: &Affected, deleted: &BTreeSet<&str>) {
     let path = &project.path;
     cx.console.line(format_args!("{BOLD}{path}{BOLD:#}"));
     for reason in &project.reasons {
-        cx.console.line(format_args!("  {}", words(reason)));
+        cx.console
+            .line(format_args!("  {}", words(reason, deleted)));
     }
 }
 
-fn words(reason: &Reason) -> String {
+fn words(reason: &Reason, deleted: &BTreeSet<&str>) -> String {
     match reason {
         Reason::Deleted => "is deleted".to_owned(),
         Reason::New => "is new".to_owned(),
@@ -193,11 +196,15 @@ fn words(reason: &Reason) -> String {
         }
         Reason::LockFile(change) => format!("poetry.lock {}", past(*change)),
         Reason::Dependency(way) => {
+            let is_deleted = way
+                .last()
+                .is_some_and(|last| deleted.contains(last.as_str()));
+            let change = if is_deleted { "is deleted" } else { "changed" };
             let way: Vec<String> = way
                 .iter()
                 .map(|path| format!("{NAME}{path}{NAME:#}"))
                 .collect();
-            format!("needs {}, which changed", way.join(", which needs "))
+            format!("needs {}, which {change}", way.join(", which needs "))
         }
     }
 }

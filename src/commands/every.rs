@@ -68,7 +68,7 @@ impl EveryArgs {
         let graph = Monorepo::read(&root);
         let is_lockable = |index: &usize| {
             let member = &graph.projects[*index];
-            member.is_locked || (graph.is_service(*index) && member.is_of_poetry())
+            member.is_locked || (member.is_service && member.is_of_poetry())
         };
         let order = graph.in_order().into_iter();
         let folders = order.filter(is_lockable).map(|index| graph.folder(index));

@@ -95,10 +95,8 @@ fn find_member(cx: &Context, graph: &Monorepo, word: &str) -> Result<usize, Fail
 /// Where trees begin: at services; of projects that only need each other at the first.
 fn starts(graph: &Monorepo) -> Vec<usize> {
     let all = 0..graph.projects.len();
-    let mut starts: Vec<usize> = all
-        .clone()
-        .filter(|index| graph.is_service(*index))
-        .collect();
+    let is_service = |index: &usize| graph.projects[*index].is_service;
+    let mut starts: Vec<usize> = all.clone().filter(is_service).collect();
     let mut seen = BTreeSet::new();
     for start in starts.clone().into_iter().chain(all) {
         if !seen.contains(&start) && !starts.contains(&start) {
@@ -232,12 +230,12 @@ fn label(edge: &Edge) -> String {
 
 fn document(graph: &Monorepo) -> Value {
     let path = |index: usize| graph.projects[index].path.as_str();
-    let projects = graph.projects.iter().enumerate().map(|(index, member)| {
+    let projects = graph.projects.iter().map(|member| {
         json!({
             "name": member.name.as_str(),
             "path": member.path,
             "version": member.version,
-            "kind": kind(graph.is_service(index)),
+            "kind": kind(member.is_service),
             "locked": member.is_locked,
         })
     });
@@ -271,8 +269,8 @@ pub(super) fn kind(is_service: bool) -> &'static str {
 
 fn dot(graph: &Monorepo) -> String {
     let mut text = "digraph projects {\n    rankdir = LR\n    node [shape = box]\n".to_owned();
-    for (index, member) in graph.projects.iter().enumerate() {
-        let style = if graph.is_service(index) {
+    for member in &graph.projects {
+        let style = if member.is_service {
             ", style = bold"
         } else {
             ""
@@ -282,20 +280,30 @@ fn dot(graph: &Monorepo) -> String {
     }
     for edge in &graph.edges {
         let [from, to] = [edge.from, edge.to].map(|index| quoted(&graph.projects[index].path));
+        let style = if is_firm(edge) {
+            ""
+        } else {
+            ", style = dashed"
+        };
         let label = match label(edge) {
             label if label.is_empty() => label,
-            label => format!(" [label = {}, style = dashed]", quoted(&label)),
+            label => format!(" [label = {}{style}]", quoted(&label)),
         };
         writeln!(text, "    {from} -> {to}{label}").ok();
     }
     text + "}\n"
 }
 
+/// Is it needed always, whoever uses the project?
+fn is_firm(edge: &Edge) -> bool {
+    edge.groups.contains(&GroupName::main()) && !edge.optional
+}
+
 fn mermaid(graph: &Monorepo) -> String {
     let mut text = "graph LR\n".to_owned();
     for (index, member) in graph.projects.iter().enumerate() {
         let title = title(member).replace('"', "#quot;");
-        let (open, close) = match graph.is_service(index) {
+        let (open, close) = match member.is_service {
             true => ("([", "])"),
             false => ("[", "]"),
         };
@@ -304,6 +312,7 @@ fn mermaid(graph: &Monorepo) -> String {
     for edge in &graph.edges {
         let arrow = match label(edge) {
             label if label.is_empty() => "-->".to_owned(),
+            label if is_firm(edge) => format!("-- \"{label}\" -->"),
             label => format!("-. \"{label}\" .->"),
         };
         writeln!(text, "    p{} {arrow} p{}", edge.from, edge.to).ok();

@@ -214,7 +214,7 @@ fn projects_come_move_and_go() {
       is deleted
     stack/scoring
       was moved from stack/service-ml
-      needs libs/libfast, which changed
+      needs libs/libfast, which is deleted
     stack/service-report
       is deleted
     stack/service-worker/inner
@@ -280,6 +280,40 @@ fn inputs_of_all_projects() {
 
     `global-inputs` of [tool.mpoetry] in the root's pyproject.toml must be a list of globs
     ");
+}
+
+/// The repository of git may be larger than ours.
+#[test]
+fn a_root_inside_of_a_repository() {
+    let fx = Fixture::empty();
+    let git = Repository::new(fx.root());
+    fx.write(
+        "python/pyproject.toml",
+        "[tool.mpoetry]\nroot = true\nglobal-inputs = [\"ci.yaml\"]\n",
+    );
+    for name in ["a", "b"] {
+        let manifest = format!("[project]\nname = \"{name}\"\nversion = \"1\"\n");
+        fx.write(&format!("python/{name}/pyproject.toml"), manifest);
+    }
+    git.commit("all");
+    fx.write("a/x.py", "");
+    fx.write("ci.yaml", "");
+    fx.write("python/b/x.py", "");
+    let in_root = |options: &[&str]| {
+        let arguments = [&["affected", "--since", "main"], options].concat();
+        fx.mpoetry_with("python/a", &arguments).success().stdout
+    };
+    assert_eq!(in_root(&[]), "b\n");
+    git.branch("topic");
+    git.commit("more");
+    assert_eq!(in_root(&["--head", "topic"]), "b\n");
+    fx.edit(
+        "python/a/pyproject.toml",
+        "version = \"1\"",
+        "version = \"2\"",
+    );
+    assert_eq!(in_root(&["--head", "topic"]), "b\n");
+    assert_eq!(in_root(&[]), "a\nb\n");
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn other_forms() {
           "version": "2.0.1"
         },
         {
-          "kind": "service",
+          "kind": "library",
           "locked": true,
           "name": "libmq",
           "path": "libs/libmq",
@@ -144,8 +144,8 @@ fn other_forms() {
         "libs/libtelemetry" [label = "libtelemetry 0.3.0"]
         "stack/service-worker" [label = "service-worker 1.0.4", style = bold]
         "libs/libmq" -> "libs/libtelemetry"
-        "stack/service-worker" -> "libs/libmq" [label = "main, dev", style = dashed]
-        "stack/service-worker" -> "libs/libtelemetry" [label = "main, dev", style = dashed]
+        "stack/service-worker" -> "libs/libmq" [label = "main, dev"]
+        "stack/service-worker" -> "libs/libtelemetry" [label = "main, dev"]
     }
     "#);
     insta::assert_snapshot!(fx.mpoetry(["graph", "service-worker", "--format=mermaid"]), @r#"
@@ -156,8 +156,8 @@ fn other_forms() {
         p1["libtelemetry 0.3.0"]
         p2(["service-worker 1.0.4"])
         p0 --> p1
-        p2 -. "main, dev" .-> p0
-        p2 -. "main, dev" .-> p1
+        p2 -- "main, dev" --> p0
+        p2 -- "main, dev" --> p1
     "#);
     let whole = fx.mpoetry(["graph", "--format", "json"]).success().stdout;
     let whole: serde_json::Value = serde_json::from_str(&whole).unwrap();

@@ -404,7 +404,7 @@ impl Comparison<'_> {
                     path: member.path.clone(),
                     name: member.name.clone(),
                     version: member.version.clone(),
-                    is_service: monorepo.is_service(index),
+                    is_service: member.is_service,
                     is_deleted: false,
                     reasons,
                 });

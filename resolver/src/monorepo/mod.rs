@@ -62,6 +62,8 @@ pub struct Member {
     pub version: Option<String>,
     /// Does it have a lock file?
     pub is_locked: bool,
+    /// Is it one that no other project of the repository needs, in any of its groups?
+    pub is_service: bool,
     /// What its manifest says, or why that can't be told.
     pub project: Result<Project, String>,
 }
@@ -123,7 +125,7 @@ impl Monorepo {
     /// The repository that these files make.
     fn of(root: &Path, mut texts: Vec<Texts>) -> Self {
         texts.sort_by(|a, b| a.path.cmp(&b.path));
-        let (projects, locks): (Vec<Member>, Vec<Vec<LockedPackage>>) = texts
+        let (mut projects, locks): (Vec<Member>, Vec<Vec<LockedPackage>>) = texts
             .par_iter()
             .filter_map(|texts| Some((Member::parse(root, texts)?, folders_in_lock(root, texts))))
             .unzip();
@@ -135,6 +137,9 @@ impl Monorepo {
             search.fill(from, packages);
         }
         let (edges, dangling) = search.finish();
+        for edge in &edges {
+            projects[edge.to].is_service = false;
+        }
         Self {
             root: root.to_owned(),
             projects,
@@ -154,12 +159,6 @@ impl Monorepo {
     #[must_use]
     pub fn folder(&self, index: usize) -> PathBuf {
         self.root.join(&self.projects[index].path)
-    }
-
-    /// Is it a service: one that no other project needs, in any of its groups?
-    #[must_use]
-    pub fn is_service(&self, index: usize) -> bool {
-        self.edges.iter().all(|edge| edge.to != index)
     }
 
     /// The edges that begin at a project.
@@ -293,6 +292,7 @@ impl Member {
             name: name_in(&document)?,
             version: version_in(&document),
             is_locked: texts.lock.is_some(),
+            is_service: true,
             project: project.map_err(|error| error.to_string()),
         })
     }

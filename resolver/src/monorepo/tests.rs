@@ -48,7 +48,8 @@ fn one_edge_tells_all_groups() {
     );
     let lost: Vec<&str> = graph.dangling.iter().map(|it| it.path.as_str()).collect();
     assert_eq!(lost, ["stack/lost"]);
-    assert!(graph.is_service(2) && !graph.is_service(0));
+    let services: Vec<bool> = graph.projects.iter().map(|it| it.is_service).collect();
+    assert_eq!(services, [false, false, true]);
 }
 
 const LOCK: &str = r#"
