@@ -19,22 +19,28 @@ use crate::failure::Failure;
 /// Lists the projects of the repository that a change affects, one path a line
 ///
 /// Changes count from where REF and HEAD parted up to the files on disk: what is committed, staged, not staged, and
-/// files that git neither knows nor ignores. A project is affected
-///  - if a file of it differs (files of a project inside it are that one's; dist and .venv never count), or its
-///    manifest means something else (not if it only looks different);
-///  - if its lock file pins other packages, versions, files, sources or markers for the groups that count (not if only
-///    what is said about them differs);
-///  - if a project that it needs is affected: of its own groups those that count lead there, from there on only main.
-///    The lock file and the other groups of a library do not concern those who use it;
-///  - if a file differs that counts for all: `global-inputs = ["tools/**", ...]` in [tool.mpoetry] of the root's
-///    pyproject.toml, globs that begin at the root;
-///  - if it is new, or was moved.
+/// files that git neither knows nor ignores. Nothing is checked out. A project is affected if one of these holds:
+///
+/// (1) A file of it differs (files of a project inside it are that one's; dist and .venv never count), or its manifest
+/// means something else, not if it only looks different. It is new, or was moved.
+///
+/// (2) Its lock file pins other packages, versions, files, sources or markers for the groups that count, not if only
+/// what is said about them differs.
+///
+/// (3) A project that it needs is affected. Of its own groups those that count lead there, from there on only main. The
+/// lock file and the other groups of a library do not concern those who use it.
+///
+/// (4) A file differs that counts for all projects: `global-inputs = ["tools/**", ...]` in [tool.mpoetry] of the root's
+/// pyproject.toml, globs that begin at the root.
 ///
 /// Nothing is printed if nothing is affected. Deleted projects are told on stderr, and with --why and --json among the
-/// others. Nothing is checked out.
+/// others.
 ///
-/// --json prints {"schema": 1, "base": commit, "projects": [{"name", "path", "version", "kind", "deleted", "reasons":
-/// [{"reason", ...}]}]}.
+/// The form of --json is {"schema": 1, "base": commit, "projects": [{"name", "path", "version", "kind", "deleted",
+/// "reasons": [{"reason", ...}]}]}. A reason is "files" or "global-inputs" (with "files": [{"path", "change"}]),
+/// "manifest", "lock" (with "packages": [{"name", "before", "after", "differs"}]), "lock-file" (it is new, gone or can't
+/// be compared; with "change"), "dependency" (with "way": [path, ...], whose last one changed), "new", "moved" (with
+/// "from") or "deleted". A change is "added", "changed" or "deleted".
 #[derive(Debug, clap::Args)]
 pub(crate) struct AffectedArgs {
     /// The branch, tag or commit to compare with, such as origin/main

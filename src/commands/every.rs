@@ -14,7 +14,7 @@ use crate::failure::Failure;
 /// Options that make a command one for many projects.
 #[derive(Debug, clap::Args)]
 pub(crate) struct EveryArgs {
-    /// Do it for every project of the repository that has a lock file, each with its own environment
+    /// Do it for every project of the repository that has a lock file
     #[arg(long)]
     all: bool,
     /// Of these take only the ones that a change affects, as `affected` tells it; needs --since

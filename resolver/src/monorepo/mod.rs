@@ -29,7 +29,7 @@ pub use affected::{
 };
 pub use difference::{Aspect, PackageChange};
 
-use crate::lock::{self, LockedPackage, Lockfile, SourceKind};
+use crate::lock::{self, LockedPackage, Lockfile};
 use crate::name::{ExtraName, GroupName, PackageName};
 use crate::path;
 use crate::project::graph::{declared_paths, own_folder};
@@ -158,7 +158,10 @@ impl Monorepo {
     /// The folder of a project.
     #[must_use]
     pub fn folder(&self, index: usize) -> PathBuf {
-        self.root.join(&self.projects[index].path)
+        match self.projects[index].path.as_str() {
+            "." => self.root.clone(),
+            path => self.root.join(path),
+        }
     }
 
     /// The edges that begin at a project.
@@ -323,18 +326,12 @@ fn folders_in_lock(root: &Path, texts: &Texts) -> Vec<LockedPackage> {
     let Some(text) = texts.lock.as_deref() else {
         return Vec::new();
     };
-    // Most are of no use here, and it takes long to read them.
     if !text.contains("\"directory\"") {
         return Vec::new();
     }
-    let mut packages = Lockfile::parse(text, &root.join(&texts.path))
+    Lockfile::parse_directories(text, &root.join(&texts.path))
         .map(|lockfile| lockfile.packages)
-        .unwrap_or_default();
-    packages.retain(|package| {
-        let source = package.source.as_ref();
-        source.is_some_and(|source| source.kind == SourceKind::Directory)
-    });
-    packages
+        .unwrap_or_default()
 }
 
 /// The way from the root to a folder below it.
