@@ -7,7 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::arguments::Words;
-use crate::commands::{bundle, env, install, lock, run, sync, update};
+use crate::commands::{affected, bundle, env, graph, install, lock, run, sync, update};
 use crate::console::{BOLD, Console, INFO, NAME, VALUE};
 use crate::failure::Failure;
 
@@ -76,9 +76,11 @@ pub(crate) struct Globals {
 /// All commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Affected(affected::AffectedArgs),
     Bundle(Box<bundle::BundleArgs>),
     #[command(subcommand)]
     Env(env::EnvCommand),
+    Graph(graph::GraphArgs),
     Install(install::InstallArgs),
     /// Lists commands
     List,
@@ -157,6 +159,9 @@ fn fault(error: &clap::Error, command: &str) -> String {
                 "Too many arguments to \"{command}\" command, expected arguments {expected}"
             ),
         },
+        ErrorKind::MissingRequiredArgument if argument.starts_with('-') => {
+            format!("The option \"{option}\" is required")
+        }
         ErrorKind::MissingRequiredArgument => {
             let missing = argument
                 .trim_matches(['<', '>', '.', '[', ']'])
@@ -426,6 +431,7 @@ mod tests {
                 "install --no-root=3",
                 "The \"--no-root\" option does not accept a value",
             ),
+            ("affected", "The option \"--since\" is required"),
             ("run", "Not enough arguments (missing: \"args\")"),
             ("run -x cmd", "The option \"-x\" does not exist"),
         ] {

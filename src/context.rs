@@ -1,7 +1,7 @@
 //! What every command gets: the project, settings and console at once, all that costs time only when it is
 //! asked for.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -55,6 +55,8 @@ pub(crate) struct Context<'a> {
     /// Never shut down: what it still does when a command is done (fetching pages that turned out not to
     /// matter) is not worth waiting for, and every write to the cache is atomic.
     runtime: Rc<OnceCell<ManuallyDrop<Runtime>>>,
+    /// Those of all projects of this run: what one has asked, another need not ask again.
+    indexes: Rc<RefCell<Vec<Index>>>,
     builder: OnceCell<Arc<LateBuilder>>,
     index: OnceCell<Index>,
 }
@@ -116,6 +118,7 @@ impl<'a> Context<'a> {
             settings: OnceCell::new(),
             environment: OnceCell::new(),
             runtime: Rc::default(),
+            indexes: Rc::default(),
             builder: OnceCell::new(),
             index: OnceCell::new(),
         }
@@ -134,6 +137,7 @@ impl<'a> Context<'a> {
     fn begin_as(&self, root: PathBuf, variables: Variables) -> Self {
         Self {
             runtime: Rc::clone(&self.runtime),
+            indexes: Rc::clone(&self.indexes),
             ..Self::begin(self.console, root, self.no_cache, variables)
         }
     }
@@ -286,14 +290,24 @@ impl<'a> Context<'a> {
                 .install_default()
                 .ok();
             let builder = self.builder()?;
-            let index = Index::new(
-                self.index_settings()?,
-                self.cache()?,
-                Some(Arc::clone(builder) as Arc<dyn Builder>),
-            );
+            let index = self.shared_index(Arc::clone(builder) as Arc<dyn Builder>)?;
             builder.index.set(index.clone()).ok();
             Ok(index)
         })
+    }
+
+    /// The index that another project of this run has made with the same settings, or a new one.
+    fn shared_index(&self, builder: Arc<dyn Builder>) -> Result<Index, Failure> {
+        let (settings, cache) = (self.index_settings()?, self.cache()?);
+        let mut indexes = self.indexes.borrow_mut();
+        let is_alike =
+            |index: &&Index| *index.settings() == settings && index.cache().root() == cache.root();
+        if let Some(index) = indexes.iter().find(is_alike) {
+            return Ok(index.with_builder(builder));
+        }
+        let index = Index::new(settings, cache, Some(builder));
+        indexes.push(index.clone());
+        Ok(index)
     }
 
     /// The front end that builds wheels from sources.

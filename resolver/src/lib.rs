@@ -34,6 +34,7 @@
 //! | [`requirement`], [`git_url`], [`dist`], [`metadata`] | requirement lines, file names and hashes, core metadata |
 //! | [`project`] and [`lock`] | the two files that people see |
 //! | [`cache`], [`git`], [`index`] | what is kept on disk, what is asked of others |
+//! | [`monorepo`] | the projects of a repository, who needs whom, what a change affects |
 //! | [`solver`] | which packages, which versions, for whom, when |
 //! | [`unchanged`] | runs that need not be repeated |
 //!
@@ -53,6 +54,7 @@ pub mod index;
 pub mod lock;
 pub mod marker;
 pub mod metadata;
+pub mod monorepo;
 pub mod name;
 pub mod path;
 pub mod project;

@@ -2,18 +2,21 @@
 
 mod venv;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use installer::bundle::{
     Bundle, BundleError, BundleRequest, Bundler, Entry, Layout, LocalVersion, Options, Pin, Target,
 };
 use installer::plan::Selection;
 use resolver::lock::{self, Lockfile};
+use resolver::monorepo::Monorepo;
+use resolver::monorepo::affected::{Part, Purpose};
+use resolver::name::GroupName;
 use resolver::project::Project;
-use resolver::project::graph::Graph;
 use resolver::project::workspace::{SelectError, Workspace};
 use resolver::version::Version;
 
+use super::affected;
 use crate::console::{BOLD, NAME, VALUE};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -32,11 +35,17 @@ pub(crate) struct BundleArgs {
     #[command(subcommand)]
     into: Option<Into>,
     /// The services: their names, their folders' names, or paths
-    #[arg(required_unless_present = "all")]
+    #[arg(required_unless_present_any = ["all", "affected"])]
     services: Vec<String>,
     /// Bundle every locked project of the repository that no other project in it depends on
     #[arg(long, conflicts_with = "services")]
     all: bool,
+    /// Bundle the services of the repository whose bundles a change affects, as `affected --for bundle` tells
+    #[arg(long, conflicts_with_all = ["services", "all"], requires = "since")]
+    affected: bool,
+    /// Where changes count from: a branch, a tag or a commit
+    #[arg(long, value_name = "REF", requires = "affected")]
+    since: Option<String>,
     #[command(flatten)]
     groups: GroupArgs,
     #[command(flatten)]
@@ -346,14 +355,15 @@ fn output(args: &BundleArgs, project: &Project, is_one_of_many: bool) -> Result<
 
 /// The folders of all services that are asked for.
 fn services(cx: &Context, args: &BundleArgs) -> Result<Vec<PathBuf>, Failure> {
-    let start = cx.start();
-    let root = Workspace::find_root(start).unwrap_or_else(|| start.to_owned());
+    if let Some(since) = &args.since {
+        return affected_services(cx, since);
+    }
     if args.all {
-        return all_services(&root);
+        return all_services(cx);
     }
     let mut folders = Vec::with_capacity(args.services.len());
     for word in &args.services {
-        let folder = find_service(&root, word, start)?;
+        let folder = find_service(cx, word)?;
         if !folders.contains(&folder) {
             folders.push(folder);
         }
@@ -361,31 +371,40 @@ fn services(cx: &Context, args: &BundleArgs) -> Result<Vec<PathBuf>, Failure> {
     Ok(folders)
 }
 
-/// Every locked project that no other one depends on.
-fn all_services(root: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let workspace = Workspace::discover(root);
-    let mut needed = Vec::new();
-    for member in &workspace.members {
-        // What can't be read is no service; to bundle it says why.
-        let Ok(project) = Project::read(&member.folder) else {
-            continue;
-        };
-        if let Ok(graph) = Graph::of(&project) {
-            needed.extend(graph.nodes.into_iter().skip(1).map(|node| node.folder));
-        }
+/// The services whose bundles would not be what they were.
+fn affected_services(cx: &Context, since: &str) -> Result<Vec<PathBuf>, Failure> {
+    let part = Part::Only([GroupName::main()].into());
+    let answer = affected::find(cx, since, None, part, Purpose::Bundle)?;
+    let services = answer.projects.into_iter().filter(|project| {
+        let is_locked = || project.folder.join(lock::FILE_NAME).is_file();
+        project.is_service && !project.is_deleted && is_locked()
+    });
+    let folders: Vec<PathBuf> = services.map(|project| project.folder).collect();
+    if folders.is_empty() {
+        let text = format!("Nothing to do: no service is affected since {since}");
+        cx.console.line(text);
     }
-    let services: Vec<PathBuf> = workspace
-        .members
-        .into_iter()
-        .map(|member| member.folder)
-        .filter(|folder| folder.join(lock::FILE_NAME).is_file() && !needed.contains(folder))
+    Ok(folders)
+}
+
+/// Every locked project that no other one depends on.
+fn all_services(cx: &Context) -> Result<Vec<PathBuf>, Failure> {
+    let start = cx.start();
+    let root = Workspace::find_root(start).unwrap_or_else(|| start.to_owned());
+    let repository = Monorepo::read(&root);
+    let services: Vec<PathBuf> = repository
+        .projects
+        .iter()
+        .enumerate()
+        .filter(|(_, project)| project.is_service && project.is_locked)
+        .map(|(index, _)| repository.folder(index))
         .collect();
     if services.is_empty() {
         let root = root.display();
         return Err(
             Failure::new(format!("no service below {root} has a lock file")).hint(
                 "A service is a project that no other project of the repository depends on. \
-             Run `mpoetry lock` in its folder.",
+                 Run `mpoetry lock` in its folder.",
             ),
         );
     }
@@ -393,16 +412,21 @@ fn all_services(root: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 /// The folder of the project that is named, from anywhere in its repository.
-fn find_service(root: &Path, word: &str, current: &Path) -> Result<PathBuf, Failure> {
+///
+/// # Errors
+/// When none or more than one is called so.
+pub(super) fn find_service(cx: &Context, word: &str) -> Result<PathBuf, Failure> {
+    let current = cx.start();
+    let root = Workspace::find_root(current).unwrap_or_else(|| current.to_owned());
     // A path needs no search.
     let unsearched = Workspace {
-        root: root.to_owned(),
+        root,
         members: Vec::new(),
     };
     if let Ok(folder) = unsearched.select(word, current) {
         return Ok(folder);
     }
-    Workspace::discover(root)
+    Workspace::discover(&unsearched.root)
         .select(word, current)
         .map_err(|error| {
             let near = match &error {

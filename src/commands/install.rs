@@ -15,7 +15,7 @@ use resolver::name::GroupName;
 use resolver::project::Project;
 use resolver::solver::Part;
 
-use super::every::every;
+use super::every::{EveryArgs, every};
 use super::lock;
 use crate::console::{BOLD, Console, INFO, NAME, Output, Verbosity, WARNING};
 use crate::context::Context;
@@ -58,9 +58,8 @@ pub(crate) struct WhatArgs {
     /// Leave out path dependencies that are directories (for a Docker layer without their sources)
     #[arg(long)]
     no_directory: bool,
-    /// Do it for every project of the repository that has a lock file, each in its own environment
-    #[arg(long)]
-    all: bool,
+    #[command(flatten)]
+    every: EveryArgs,
     /// Tell what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -94,13 +93,15 @@ pub(crate) fn run(cx: &Context, args: &InstallArgs) -> Result<(), Failure> {
 /// # Errors
 /// As [`run`].
 pub(crate) fn install(cx: &Context, args: &WhatArgs, removal: Removal) -> Result<(), Failure> {
-    if !args.all {
+    if !args.every.is_given() {
         return install_one(cx, args, removal);
     }
-    every(cx, |cx| match shortcut::answer_member(cx) {
+    let projects = args.every.locked(cx)?;
+    let work = |cx: &Context| match shortcut::answer_member(cx) {
         Some(()) => Ok(()),
         None => install_one(cx, args, removal),
-    })
+    };
+    every(cx, &projects, work).verdict()
 }
 
 fn install_one(cx: &Context, args: &WhatArgs, removal: Removal) -> Result<(), Failure> {

@@ -1,8 +1,10 @@
 //! The commands: one file each, all of one shape.
 
+pub(crate) mod affected;
 pub(crate) mod bundle;
 pub(crate) mod env;
 pub(crate) mod every;
+pub(crate) mod graph;
 pub(crate) mod install;
 pub(crate) mod lock;
 pub(crate) mod run;
@@ -19,8 +21,10 @@ use crate::failure::Failure;
 /// When the command fails.
 pub(crate) fn run(cx: &Context, command: &Command) -> Result<u8, Failure> {
     match command {
+        Command::Affected(args) => affected::run(cx, args),
         Command::Bundle(args) => bundle::run(cx, args),
         Command::Env(args) => env::run(cx, args),
+        Command::Graph(args) => graph::run(cx, args),
         Command::Install(args) => install::run(cx, args),
         Command::List => {
             cli::print_overview(cx.console);

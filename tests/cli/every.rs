@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::support::{Fixture, Wheel};
+use super::monorepo::{self, LIBRARIES, SERVICES};
+use crate::support::{Fixture, Repository, Wheel};
 
 /// Two services and a library of theirs, which has no lock file; all below a marked root.
 fn monorepo() -> Fixture {
@@ -147,4 +148,191 @@ fn without_a_locked_project_there_is_nothing_to_install() {
 
     Run `mpoetry lock` in the projects that need one.
     ");
+}
+
+/// The names of the projects that were worked on, in order.
+fn turns(stdout: &str) -> Vec<&str> {
+    let is_project = |line: &&str| line.starts_with("libs/") || line.starts_with("stack/");
+    stdout.lines().filter(is_project).collect()
+}
+
+#[test]
+fn all_projects_are_locked_after_their_libraries() {
+    let fx = monorepo();
+    fx.index().publish(&Wheel::new("web", "1.2"));
+    fx.remove("stack/one/poetry.lock");
+    fx.edit(
+        "stack/two/pyproject.toml",
+        "dependencies = [\"web\"]",
+        "dependencies = [\"web>1.1\"]",
+    );
+    // A library without a lock file is meant to have none.
+    fx.write(
+        "libs/extra/pyproject.toml",
+        library().replace("common", "extra"),
+    );
+    fx.edit(
+        "stack/two/pyproject.toml",
+        "common = {",
+        "extra = { path = \"../../libs/extra\" }\ncommon = {",
+    );
+    insta::assert_snapshot!(fx.mpoetry_in("stack/one", ["lock", "--all"]), @"
+    exit: 0
+    ----- stdout -----
+    stack/one
+    Updating dependencies
+    Resolving dependencies...
+
+    Writing lock file
+
+    stack/two
+    Resolving dependencies...
+
+    Writing lock file
+
+    Lock files: 2 locked, 0 unchanged, 0 failed
+    ");
+    assert!(!fx.exists("libs/common/poetry.lock"));
+    let again = fx.mpoetry(["lock", "--all"]).success();
+    assert!(
+        again
+            .stdout
+            .ends_with("\nLock files: 0 locked, 2 unchanged, 0 failed\n"),
+        "{again}"
+    );
+}
+
+/// Lock files come out as if each project were locked alone, and each page is asked for once though no cached one is
+/// trusted.
+#[test]
+fn locking_all_is_locking_each() {
+    let fx = monorepo::monorepo();
+    fx.write("pyproject.toml", "[tool.mpoetry]\nroot = true\n");
+    let projects = [LIBRARIES, SERVICES].concat();
+    for project in &projects {
+        fx.write(&format!("{project}/poetry.lock"), "");
+    }
+    let outcome = fx
+        .mpoetry(["lock", "--all", "--regenerate", "--no-cache"])
+        .success();
+    let order = turns(&outcome.stdout);
+    let place = |name: &str| order.iter().position(|other| *other == name);
+    assert_eq!(order.len(), projects.len());
+    assert!(place("libs/libtelemetry") < place("libs/libmq"));
+    assert!(place("libs/libmq") < place("stack/service-api"));
+    let requests = fx.index().requests().into_iter();
+    let pages: Vec<String> = requests
+        .filter(|it| it.starts_with("GET /simple/pytest/"))
+        .collect();
+    assert_eq!(pages.len(), 1, "{pages:?}");
+    for project in &projects {
+        let together = fx.read(&format!("{project}/poetry.lock"));
+        fx.mpoetry_in(project, ["lock", "--regenerate"]).success();
+        assert_eq!(
+            fx.read(&format!("{project}/poetry.lock")),
+            together,
+            "{project}"
+        );
+    }
+}
+
+#[test]
+fn a_project_that_can_not_be_locked_does_not_stop_the_others() {
+    let fx = monorepo();
+    fx.edit("stack/one/pyproject.toml", "\"web\"", "\"nowhere\"");
+    fx.edit("stack/two/pyproject.toml", "\"web\"", "\"web>1\"");
+    insta::assert_snapshot!(fx.mpoetry(["lock", "--all"]), @"
+    exit: 1
+    ----- stdout -----
+    stack/one
+    Resolving dependencies...
+
+    stack/two
+    Resolving dependencies...
+
+    Writing lock file
+
+    Lock files: 1 locked, 0 unchanged, 1 failed
+    ----- stderr -----
+
+    Because one depends on nowhere (*) which doesn't match any versions, version solving failed.
+
+    1 of 2 projects failed: stack/one
+    ");
+}
+
+#[test]
+fn lock_files_are_checked_with_what_libraries_need() {
+    let fx = monorepo();
+    let before = fx.snapshot_tree();
+    insta::assert_snapshot!(fx.mpoetry(["lock", "--all", "--check"]), @"
+    exit: 0
+    ----- stdout -----
+    stack/one
+    poetry.lock is up to date
+
+    stack/two
+    poetry.lock is up to date
+
+    Lock files: 2 up to date, 0 failed
+    ");
+    insta::assert_snapshot!(fx.mpoetry_in("stack/one", ["lock", "--check"]), @"
+    exit: 0
+    ----- stdout -----
+    poetry.lock is up to date
+    ");
+    fx.assert_unchanged(&before);
+    fx.edit(
+        "libs/common/pyproject.toml",
+        "requires-python",
+        "dependencies = [\"web>=2\", \"tools; python_version < '3'\"]\nrequires-python",
+    );
+    fx.edit("stack/two/pyproject.toml", "\"web\"", "\"web>1\"");
+    insta::assert_snapshot!(fx.mpoetry(["lock", "--all", "--check"]), @"
+    exit: 1
+    ----- stdout -----
+    stack/one
+
+    stack/two
+
+    Lock files: 0 up to date, 2 failed
+    ----- stderr -----
+
+    poetry.lock does not hold what libraries need now:
+      - common needs web (>=2)
+    Run `mpoetry lock` to fix the lock file.
+
+    pyproject.toml changed significantly since poetry.lock was last generated. Run `poetry lock` to fix the lock file.
+
+    2 of 2 projects failed: stack/one, stack/two
+    ");
+}
+
+#[test]
+fn only_what_a_change_affects() {
+    let fx = monorepo();
+    let git = Repository::new(fx.root());
+    fx.write(".gitignore", ".venv\n");
+    git.commit("all");
+    insta::assert_snapshot!(fx.mpoetry(["install", "--affected", "--since", "main"]), @"
+    exit: 0
+    ----- stdout -----
+    No project is affected by what changed since main
+    ");
+    fx.write("stack/two/two.py", "# new");
+    let outcome = fx
+        .mpoetry(["install", "--affected", "--since", "main"])
+        .success();
+    assert_eq!(turns(&outcome.stdout), ["stack/two"]);
+    fx.write("libs/common/common.py", "# new");
+    let outcome = fx
+        .mpoetry(["lock", "--all", "--affected", "--since", "main"])
+        .success();
+    assert_eq!(turns(&outcome.stdout), ["stack/one", "stack/two"]);
+    insta::assert_snapshot!(fx.mpoetry(["lock", "--affected"]), @r#"
+    exit: 1
+    ----- stderr -----
+
+    The option "--since" is required
+    "#);
 }

@@ -1,5 +1,6 @@
 //! One file per command, and one for what all of them refuse.
 
+mod affected;
 mod bad_index;
 mod bundle;
 mod bundle_formats;
@@ -7,6 +8,7 @@ mod env;
 mod errors;
 mod every;
 mod git;
+mod graph;
 mod install;
 mod lock;
 mod lock_vectors;

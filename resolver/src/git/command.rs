@@ -34,6 +34,26 @@ const OF_OTHERS: [&str; 7] = [
     "GIT_NAMESPACE",
 ];
 
+/// Git at a place, without its arguments yet.
+pub(super) fn git(place: Place<'_>) -> Command {
+    let mut command = Command::new("git");
+    // What is kept is referred to, and nothing should work on in the background after we have ended.
+    command.args(["-c", "gc.auto=0", "-c", "maintenance.auto=false"]);
+    match place {
+        Place::Anywhere => {}
+        Place::Bare(folder) => {
+            command.arg("--git-dir").arg(folder);
+        }
+        Place::Tree(folder) => {
+            command.current_dir(folder);
+        }
+    }
+    for variable in OF_OTHERS {
+        command.env_remove(variable);
+    }
+    command
+}
+
 impl Git<'_> {
     /// Runs git and returns what it prints. `step` is a verb for messages, before the repository.
     pub(super) fn run(
@@ -42,22 +62,7 @@ impl Git<'_> {
         place: Place<'_>,
         arguments: &[&str],
     ) -> Result<String, GitError> {
-        let mut command = Command::new("git");
-        // What is kept is referred to, and nothing should work on in the background after we have ended.
-        command.args(["-c", "gc.auto=0", "-c", "maintenance.auto=false"]);
-        match place {
-            Place::Anywhere => {}
-            Place::Bare(folder) => {
-                command.arg("--git-dir").arg(folder);
-            }
-            Place::Tree(folder) => {
-                command.current_dir(folder);
-            }
-        }
-        for variable in OF_OTHERS {
-            command.env_remove(variable);
-        }
-        let output = command
+        let output = git(place)
             .args(arguments)
             // No protocol that runs programs, no questions on the terminal.
             .env("GIT_ALLOW_PROTOCOL", "file:git:http:https:ssh")

@@ -21,6 +21,7 @@
 mod command;
 mod error;
 mod reference;
+mod work_tree;
 
 use std::path::{Path, PathBuf};
 
@@ -34,6 +35,7 @@ use reference::Listing;
 
 pub use error::GitError;
 pub use reference::Reference;
+pub use work_tree::{Change, ChangeKind, TrackedFile, WorkTree, WorkTreeError};
 
 /// How much of a repository's past a checkout needs.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

@@ -64,7 +64,7 @@ pub(crate) use once::OnceMap;
 use shelf::Shelf;
 
 /// What the index client needs to know from the outside.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct IndexSettings {
     /// Stands for `https://pypi.org/`, with trailing `/`. Never enters a lock file.
     pub pypi_url: String,
@@ -193,12 +193,12 @@ pub trait Builder: Send + Sync {
 #[derive(Clone)]
 pub struct Index {
     inner: Arc<Inner>,
+    builder: Option<Arc<dyn Builder>>,
 }
 
 struct Inner {
     settings: Arc<IndexSettings>,
     cache: Cache,
-    builder: Option<Arc<dyn Builder>>,
     http: Http,
     pages: OnceMap<(Source, PackageName), page::Found>,
     whole_pages: OnceMap<(Source, PackageName), page::FoundWhole>,
@@ -248,7 +248,6 @@ impl Index {
             http: Http::new(Arc::clone(&settings)),
             settings,
             cache,
-            builder,
             pages: OnceMap::default(),
             whole_pages: OnceMap::default(),
             shelves: OnceMap::default(),
@@ -263,6 +262,17 @@ impl Index {
         };
         Self {
             inner: Arc::new(inner),
+            builder,
+        }
+    }
+
+    /// The same index with all that it has learned so far and will learn, for another project: what has to be built is
+    /// built by `builder`.
+    #[must_use]
+    pub fn with_builder(&self, builder: Arc<dyn Builder>) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            builder: Some(builder),
         }
     }
 
@@ -488,7 +498,7 @@ impl Index {
     }
 
     fn builder(&self) -> Option<Arc<dyn Builder>> {
-        self.inner.builder.clone()
+        self.builder.clone()
     }
 
     fn forms(&self) -> &page::Forms {

@@ -102,6 +102,15 @@ pub enum SourceKind {
     Url,
 }
 
+/// What a library needs and a lock does not give.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Unmet {
+    /// The library.
+    pub library: PackageName,
+    /// Its requirement (PEP 508).
+    pub requirement: String,
+}
+
 /// The format that is written.
 const FORMAT: &str = "2.1";
 
@@ -273,6 +282,14 @@ impl Lockfile {
         read::lockfile(text, folder)
     }
 
+    /// Parses of a lock file only the packages that are folders, which takes a fraction of the time.
+    ///
+    /// # Errors
+    /// As [`Lockfile::parse`].
+    pub(crate) fn parse_directories(text: &str, folder: &Path) -> Result<Self, LockError> {
+        read::directories(text, folder)
+    }
+
     /// Reads `poetry.lock` in `folder`; `None` if there is none.
     ///
     /// # Errors
@@ -298,6 +315,15 @@ impl Lockfile {
     /// When the folder can't be written to.
     pub fn write_if_changed(&self, folder: &Path) -> Result<bool, LockError> {
         save::write_if_changed(self, folder)
+    }
+
+    /// What libraries in folders beside the project need now and these packages do not give them.
+    ///
+    /// Poetry: a lock counts as fresh although a path dependency's own manifest changed. This tells it apart without
+    /// resolving: it sees requirements that are not met, not those that could now be met otherwise.
+    #[must_use]
+    pub fn unmet_by(&self, project: &Project) -> Vec<Unmet> {
+        fresh::unmet(self, &project.root)
     }
 
     /// Was it made from this project as it is now?

@@ -18,6 +18,22 @@ use crate::version::Version;
 
 /// Reads the text of a lock file that lies in `folder`.
 pub(super) fn lockfile(text: &str, folder: &Path) -> Result<Lockfile, LockError> {
+    some_packages(text, folder, |_| true)
+}
+
+/// The same, with no other packages than folders.
+pub(super) fn directories(text: &str, folder: &Path) -> Result<Lockfile, LockError> {
+    let directory = SourceKind::Directory.as_str();
+    some_packages(text, folder, |package| {
+        text_at(package, &["source", "type"]) == Some(directory)
+    })
+}
+
+fn some_packages(
+    text: &str,
+    folder: &Path,
+    is_wanted: impl Fn(&Table) -> bool + Sync,
+) -> Result<Lockfile, LockError> {
     let document = parse(text)?;
     let metadata = metadata(text, &document)?;
     let folder = path::resolve(folder);
@@ -31,6 +47,7 @@ pub(super) fn lockfile(text: &str, folder: &Path) -> Result<Lockfile, LockError>
     };
     Ok(Lockfile {
         packages: (packages.par_iter())
+            .filter(|package| package.as_table().is_none_or(&is_wanted))
             .map(|package| reader.package(package))
             .collect::<Result<_, _>>()?,
         extras: (table_at(&document, &["extras"]).into_iter())

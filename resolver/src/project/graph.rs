@@ -250,7 +250,7 @@ impl Search {
 }
 
 /// The folder that the requirement itself gives.
-fn own_folder(requirement: &Requirement) -> Option<PathBuf> {
+pub(crate) fn own_folder(requirement: &Requirement) -> Option<PathBuf> {
     match &requirement.origin {
         Origin::Directory { path, base, .. } => Some(folder(base, path)),
         _ => None,
@@ -262,7 +262,7 @@ fn folder(base: &Path, path: &str) -> PathBuf {
 }
 
 /// All names for which the project gives a path in any of its groups; the first one counts.
-fn declared_paths(project: &Project) -> FxHashMap<PackageName, PathBuf> {
+pub(crate) fn declared_paths(project: &Project) -> FxHashMap<PackageName, PathBuf> {
     let mut paths = FxHashMap::default();
     for requirement in project.requirements() {
         if let Some(folder) = own_folder(requirement) {

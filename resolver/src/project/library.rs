@@ -47,8 +47,12 @@ pub fn writes_its_version(folder: &Path) -> bool {
     // Other backends may put another version in its place.
     let backend = text_at(&document, &["build-system", "build-backend"]);
     text_at(&document, &["tool", "poetry", "version"]).is_some()
-        && backend
-            .is_some_and(|name| matches!(name, "poetry.core.masonry.api" | "poetry.masonry.api"))
+        && backend.is_some_and(is_poetry_core)
+}
+
+/// Is this backend poetry-core?
+pub(crate) fn is_poetry_core(backend: &str) -> bool {
+    matches!(backend, "poetry.core.masonry.api" | "poetry.masonry.api")
 }
 
 fn is_static(document: &Table) -> bool {

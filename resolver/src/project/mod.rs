@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 pub use declared::DeclarationError;
 pub(crate) use declared::{Declared, entries};
 pub use error::ProjectError;
-pub(crate) use library::is_python_project;
+pub(crate) use library::{is_poetry_core, is_python_project};
 pub use library::{read_library, writes_its_version};
 
 use crate::constraint::Constraint;

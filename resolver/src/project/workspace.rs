@@ -10,7 +10,7 @@ use crate::name::PackageName;
 use crate::path;
 
 /// Folders that never hold projects of the repository, whatever `.gitignore` says.
-const SKIPPED: [&str; 5] = [".git", ".venv", "dist", "node_modules", "__pycache__"];
+pub(crate) const SKIPPED: [&str; 5] = [".git", ".venv", "dist", "node_modules", "__pycache__"];
 
 /// The projects of a repository.
 #[derive(Clone, Debug)]
@@ -142,31 +142,27 @@ impl Workspace {
             .collect()
     }
 
-    /// Names with at most three letters changed, fewest first; and those that contain the word.
     fn near(&self, name: &PackageName) -> Vec<PackageName> {
-        let mut near: Vec<(usize, &PackageName)> = (self.members.iter())
-            .map(|member| &member.name)
-            .map(|other| (edits(name.as_str(), other.as_str()), other))
-            .filter(|(edits, other)| {
-                *edits <= 3.min(name.as_str().len() / 2) || other.as_str().contains(name.as_str())
-            })
-            .collect();
-        near.sort();
-        near.dedup();
-        near.into_iter().map(|(_, name)| name.clone()).collect()
+        let names = self.members.iter().map(|member| member.name.as_str());
+        let near = near(name.as_str(), names);
+        near.into_iter().map(PackageName::new).collect()
     }
 }
 
 impl Member {
     fn read(folder: &Path) -> Option<Self> {
-        let document = read_toml(folder)?;
-        let name = text_at(&document, &["project", "name"])
-            .or_else(|| text_at(&document, &["tool", "poetry", "name"]))?;
         Some(Self {
             folder: folder.to_owned(),
-            name: PackageName::new(name),
+            name: name_in(&read_toml(folder)?)?,
         })
     }
+}
+
+/// The name that a pyproject.toml gives its project. Without one it is no project of the repository.
+pub(crate) fn name_in(document: &Table) -> Option<PackageName> {
+    text_at(document, &["project", "name"])
+        .or_else(|| text_at(document, &["tool", "poetry", "name"]))
+        .map(PackageName::new)
 }
 
 fn is_marked_root(folder: &Path) -> bool {
@@ -185,6 +181,17 @@ fn read_toml(folder: &Path) -> Option<Table> {
 fn list(folders: &[PathBuf]) -> String {
     let folders: Vec<String> = folders.iter().map(|f| f.display().to_string()).collect();
     folders.join(" or ")
+}
+
+/// Of `words` those with at most three letters changed, fewest first; and those that contain `word`.
+pub(crate) fn near<'a>(word: &str, words: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut near: Vec<(usize, &str)> = words
+        .map(|other| (edits(word, other), other))
+        .filter(|(edits, other)| *edits <= 3.min(word.len() / 2) || other.contains(word))
+        .collect();
+    near.sort_unstable();
+    near.dedup();
+    near.into_iter().map(|(_, other)| other).collect()
 }
 
 /// The least number of letters to change, add or take away to make `b` of `a`.
