@@ -9,8 +9,7 @@ use installer::bundle::{
 };
 use installer::plan::Selection;
 use resolver::lock::{self, Lockfile};
-use resolver::monorepo::Monorepo;
-use resolver::monorepo::affected::{Part, Purpose};
+use resolver::monorepo::{Monorepo, Part, Purpose};
 use resolver::name::GroupName;
 use resolver::project::Project;
 use resolver::project::workspace::{SelectError, Workspace};
