@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::fetch::sha256_of;
+use crate::swap::{exchange, remove, sweep};
 
 /// The beginning of the names under which folders are staged.
 const STAGED: &str = ".dist.mpoetry-";
@@ -89,7 +90,7 @@ impl<'a> Output<'a> {
     /// Makes the folder hold just these files. Those that are there already keep their times.
     pub(super) fn write(&self, files: &[OutputFile]) -> std::io::Result<()> {
         let parent = self.folder.parent().unwrap_or(Path::new("."));
-        sweep(parent);
+        sweep(parent, STAGED);
         let staged = parent.join(format!("{STAGED}{}", std::process::id()));
         remove(&staged)?;
         let result = self
@@ -223,58 +224,4 @@ fn listed(folder: &Path) -> Option<Vec<String>> {
     }
     names.sort();
     Some(names)
-}
-
-/// Puts `staged` into the place of `folder`, and what was there into the place of `staged`.
-fn exchange(staged: &Path, folder: &Path) -> std::io::Result<()> {
-    if folder.symlink_metadata().is_err() {
-        return fs::rename(staged, folder);
-    }
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::fs::{CWD, RenameFlags, renameat_with};
-        if renameat_with(CWD, staged, CWD, folder, RenameFlags::EXCHANGE).is_ok() {
-            return Ok(());
-        }
-    }
-    // Not every file system can do it in one step.
-    let old = staged.with_extension("old");
-    remove(&old)?;
-    fs::rename(folder, &old)?;
-    if let Err(error) = fs::rename(staged, folder) {
-        fs::rename(&old, folder)?;
-        return Err(error);
-    }
-    remove(&old)
-}
-
-fn remove(path: &Path) -> std::io::Result<()> {
-    let removed = match path.symlink_metadata() {
-        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
-        Ok(_) => fs::remove_file(path),
-        Err(_) => Ok(()),
-    };
-    match removed {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
-/// Removes what killed processes have staged.
-fn sweep(parent: &Path) {
-    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let process = name.to_str().and_then(|name| name.strip_prefix(STAGED));
-        let process = process.map(|process| process.trim_end_matches(".old"));
-        if process.is_some_and(|process| !is_alive(process))
-            && let Err(error) = remove(&entry.path())
-        {
-            tracing::debug!("{error}");
-        }
-    }
-}
-
-/// Is this the number of a running process? Where that can't be told, yes.
-fn is_alive(process: &str) -> bool {
-    !cfg!(target_os = "linux") || Path::new("/proc").join(process).exists()
 }
