@@ -58,7 +58,7 @@ impl FromStr for Reference {
             "index.docker.io" | "registry-1.docker.io" => DEFAULT_REGISTRY,
             other => other,
         };
-        if !registry.bytes().all(is_host_byte) {
+        if !is_address(registry) {
             return Err(wrong("its registry is no host name"));
         }
         let name = match registry == DEFAULT_REGISTRY && !name.contains('/') {
@@ -131,8 +131,24 @@ fn is_host(part: &str) -> bool {
     part == "localhost" || part.contains(['.', ':'])
 }
 
-fn is_host_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte)
+/// Is it a host, maybe with a port?
+fn is_address(text: &str) -> bool {
+    let (host, port) = match text.rsplit_once(':') {
+        // The colons of an IPv6 address are in brackets.
+        Some((host, port)) if !port.ends_with(']') => (host, port),
+        _ => (text, "0"),
+    };
+    let inner = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    let is_host = match inner {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => host.split('.').all(|label| {
+            let is_fine = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+            !label.is_empty() && label.bytes().all(is_fine)
+        }),
+    };
+    is_host && port.parse::<u16>().is_ok()
 }
 
 fn is_this_machine(host: &str) -> bool {
@@ -229,6 +245,9 @@ mod tests {
             "r.example/a?x=1",
             "user@r.example/a",
             "u:p@r.example/a",
+            "r.example:x/a",
+            "r..example/a",
+            "[::g]:1/a",
             "r.example#/a",
             "a..b",
             "a___b",

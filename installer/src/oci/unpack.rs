@@ -74,7 +74,7 @@ impl Root {
     fn apply(&mut self, member: Member<'_>) -> io::Result<()> {
         match whiteout(&member.path) {
             Some(Whiteout::One(path)) => return self.remove_older(&self.existing(&path)?),
-            Some(Whiteout::All(folder)) => return self.empty(&self.existing(&folder)?),
+            Some(Whiteout::All(folder)) => return self.empty(&self.follow(&folder, false)?),
             None => {}
         }
         let place = self.place(&member.path)?;

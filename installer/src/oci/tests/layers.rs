@@ -103,7 +103,7 @@ fn folders_come_once_and_before_what_is_in_them() {
 fn the_bytes_are_these() {
     let (bytes, diff_id) = packed(&layer("x", [text("a/b", "hello\n"), link("c", "a/b")]));
     let digests = [diff_id, Digest::of(&bytes)].map(|digest| digest.hex()[..16].to_owned());
-    insta::assert_debug_snapshot!(digests, @"");
+    assert_eq!(digests, ["265b693438474c13", "f268ea866d58ed56"]);
 }
 
 #[cfg(unix)]
