@@ -142,7 +142,7 @@ impl BaseImage {
         if platform.best([(&config.platform, ())]).is_none() {
             return Err(OciError::NoPlatform {
                 image: image.to_owned(),
-                wanted: platform.clone(),
+                wanted: Box::new(platform.clone()),
                 present: vec![config.platform],
             });
         }
@@ -216,7 +216,7 @@ pub(super) fn find(
     let offered = leaves.iter().map(|(platform, leaf)| (platform, leaf));
     let chosen = platform.best(offered).ok_or_else(|| OciError::NoPlatform {
         image: store.place(),
-        wanted: platform.clone(),
+        wanted: Box::new(platform.clone()),
         present: leaves
             .iter()
             .map(|(platform, _)| platform.clone())
@@ -287,7 +287,7 @@ pub(super) fn choose(
     let chosen = platform.best(offered.iter().copied());
     chosen.cloned().ok_or_else(|| OciError::NoPlatform {
         image: image.to_string(),
-        wanted: platform.clone(),
+        wanted: Box::new(platform.clone()),
         present: offered
             .iter()
             .map(|(platform, _)| (*platform).clone())

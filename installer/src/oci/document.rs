@@ -263,7 +263,7 @@ impl Document {
 /// # Errors
 /// When it is not what is expected.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8], place: &str) -> Result<T, OciError> {
-    serde_json::from_slice(bytes).map_err(|error| OciError::document(place, error))
+    serde_json::from_slice(bytes).map_err(|error| OciError::document(place, error.to_string()))
 }
 
 /// Go writes `null` for what is empty.

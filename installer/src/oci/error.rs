@@ -97,7 +97,7 @@ pub enum OciError {
         /// The image.
         image: String,
         /// The platform.
-        wanted: Platform,
+        wanted: Box<Platform>,
         /// Those that there are.
         present: Vec<Platform>,
     },
@@ -189,7 +189,7 @@ pub enum OciError {
         /// The image.
         reference: Reference,
         /// Why.
-        source: IndexError,
+        source: Box<IndexError>,
     },
     /// The file system.
     #[error(transparent)]
@@ -237,10 +237,10 @@ impl OciError {
         Some(advice)
     }
 
-    pub(super) fn document(place: impl Into<String>, reason: impl ToString) -> Self {
+    pub(super) fn document(place: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::Document {
             place: place.into(),
-            reason: reason.to_string(),
+            reason: reason.into(),
         }
     }
 }

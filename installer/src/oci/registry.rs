@@ -319,7 +319,7 @@ impl Registry<'_> {
     fn cannot_pull(&self, source: IndexError) -> OciError {
         OciError::Pull {
             reference: self.reference.clone(),
-            source,
+            source: Box::new(source),
         }
     }
 }

@@ -49,10 +49,10 @@ pub fn unpack(layout: &Path, platform: &Platform, into: &Path) -> Result<(), Oci
     };
     for layer in &manifest.layers {
         root.fresh.clear();
-        walk(&store, layer, &mut |member| {
+        walk(&store, layer, &mut |mut member| {
             let place = || store.blob_place(&layer.digest);
             let path = member.path.display().to_string();
-            root.apply(member).map_err(|source| OciError::Layer {
+            root.apply(&mut member).map_err(|source| OciError::Layer {
                 place: place(),
                 source: io::Error::new(source.kind(), format!("its entry `{path}`: {source}")),
             })
@@ -71,7 +71,7 @@ struct Root {
 }
 
 impl Root {
-    fn apply(&mut self, member: Member<'_>) -> io::Result<()> {
+    fn apply(&mut self, member: &mut Member<'_>) -> io::Result<()> {
         match whiteout(&member.path) {
             Some(Whiteout::One(path)) => return self.remove_older(&self.existing(&path)?),
             Some(Whiteout::All(folder)) => return self.empty(&self.follow(&folder, false)?),
@@ -104,7 +104,7 @@ impl Root {
                     .write(true)
                     .create_new(true)
                     .open(&place)?;
-                io::copy(member.content, &mut file)?;
+                io::copy(&mut member.content, &mut file)?;
                 set_mode(&place, member.mode)?;
                 let modified =
                     SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(member.modified));
