@@ -272,38 +272,42 @@ fn parts_that_do_not_fit_are_named() {
     let world = World::new();
     let wrong = Digest::of(b"wrong");
     let error = odd(&world, |_, config| {
-        config["rootfs"]["diff_ids"][0] = json!(wrong)
+        config["rootfs"]["diff_ids"][0] = json!(wrong);
     });
     assert!(
         error.starts_with("the digest of the unpacked content of `[temp]/.oci.mpoetry-"),
         "{error}"
     );
     let error = odd(&world, |_, config| {
-        config["rootfs"]["diff_ids"] = Value::Null
+        config["rootfs"]["diff_ids"] = Value::Null;
     });
     assert_eq!(
         error,
         "`[temp]/odd/blobs/sha256/…` can't be read: it speaks of 0 layers, but the manifest of 2"
     );
-    let error = odd(&world, |_, config| config["architecture"] = "s390x".into());
+    let error = odd(&world, |_, config| {
+        config["architecture"] = "s390x".into();
+    });
     assert_eq!(
         error,
         "`[temp]/odd` does not exist for linux/amd64, only for linux/s390x"
     );
     let error = odd(&world, |manifest, _| {
-        manifest["config"]["mediaType"] = "text/plain".into()
+        manifest["config"]["mediaType"] = "text/plain".into();
     });
     assert_eq!(
         error,
         "`[temp]/odd/blobs/sha256/…` can't be read: it is no image of a container"
     );
-    let error = odd(&world, |manifest, _| manifest["manifests"] = json!([]));
+    let error = odd(&world, |manifest, _| {
+        manifest["manifests"] = json!([]);
+    });
     assert_eq!(
         error,
         "`[temp]/odd/blobs/sha256/…` can't be read: it is neither an index nor a manifest of an image"
     );
     let error = odd(&world, |manifest, _| {
-        manifest["layers"][0]["digest"] = "sha256:../../x".into()
+        manifest["layers"][0]["digest"] = "sha256:../../x".into();
     });
     assert!(
         error.contains("`sha256:../../x` is no sha256 digest"),
