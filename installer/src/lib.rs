@@ -17,6 +17,7 @@
 //! | [`trees`] | libraries that were installed from folders: is that still what they hold? |
 //! | [`plan`], [`fetch`], [`install`] | what to do, the files for it, doing it |
 //! | [`bundle`] | services with their libraries, as wheels |
+//! | [`oci`] | container images, written without a container engine |
 //!
 //! What makes an installation safe is the order of things: a file's hash is checked before anything is made of it; a
 //! wheel is checked whole and unpacked beside the cache's entry before that appears, by one rename; its links come
@@ -30,8 +31,10 @@ pub mod editable;
 pub mod environment;
 pub mod fetch;
 pub mod install;
+pub mod oci;
 pub mod plan;
 pub mod python;
+mod swap;
 pub mod title;
 pub mod trees;
 pub mod wheel;

@@ -607,6 +607,59 @@ async fn a_login_goes_to_its_host_only_and_is_never_shown() {
 }
 
 #[tokio::test]
+async fn an_authorization_of_the_asker_stands_for_the_login_and_stays_with_its_host() {
+    let world = World::new();
+    let other = Server::start();
+    let elsewhere = Reply::status(307).header("Location", format!("{}there", other.url));
+    let here = Reply::status(307).header("Location", "/here");
+    world.server.route("/away", [elsewhere]);
+    world.server.route("/near", [here]);
+    let teapot = Reply::status(418).header("X-Kind", "green");
+    world.server.route("/here", [teapot]);
+    other.route("/there", [Reply::file("content")]);
+    let login = |url: &str| (url.to_owned(), "me".to_owned(), "s3cret".to_owned());
+    let settings = IndexSettings {
+        credentials: vec![login(&world.server.url)],
+        ..world.settings()
+    };
+    let index = world.index_with(settings, None);
+    let headers = [("authorization", "Bearer token"), ("accept", "x/y")];
+
+    let url = format!("{}near", world.server.url);
+    let reply = index.ask(&url, &headers, 1 << 10).await.unwrap();
+    assert_eq!(
+        (reply.status, reply.header("x-kind").next()),
+        (418, Some("green"))
+    );
+    let url = format!("{}away", world.server.url);
+    let reply = index.ask(&url, &headers, 1 << 10).await.unwrap();
+    assert_eq!((reply.status, &reply.body[..]), (200, &b"content"[..]));
+    for request in world.server.log() {
+        assert_eq!(request.header("authorization"), Some("Bearer token"));
+        assert_eq!(request.header("accept"), Some("x/y"));
+    }
+    assert_eq!(world.server.log().len(), 3);
+    assert_eq!(other.log()[0].header("authorization"), None);
+
+    // Without one the login goes as ever.
+    index.ask(&url, &[], 1 << 10).await.unwrap();
+    assert_eq!(
+        world.server.log()[3].header("authorization"),
+        Some("Basic bWU6czNjcmV0")
+    );
+    let error = index.ask(&url, &headers, 3).await.unwrap_err();
+    assert!(
+        matches!(error, IndexError::TooLarge { limit: 3, .. }),
+        "{error}"
+    );
+    let error = index
+        .ask(&url, &[("authorization", "a\nb")], 3)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, IndexError::Address { .. }), "{error}");
+}
+
+#[tokio::test]
 async fn pypi_metadata_comes_from_the_first_upload_announced_or_not() {
     let world = World::new();
     let late = "a-1.0-cp311-cp311-linux_x86_64.whl";

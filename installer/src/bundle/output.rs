@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::contents::{Content, OutputFile};
 use crate::build::is_executable;
 use crate::fetch::sha256_of;
+use crate::swap::{exchange, remove, sweep};
 
 /// The names under which folders are staged: a dot, the folder's name, this, and the number of the process.
 const STAGED: &str = ".mpoetry-";
@@ -254,58 +255,4 @@ fn is_listed(folder: &Path, files: &BTreeMap<String, Known>) -> bool {
         count += 1;
     }
     count == files.len()
-}
-
-/// Puts `staged` into the place of `folder`, and what was there into the place of `staged`.
-fn exchange(staged: &Path, folder: &Path) -> std::io::Result<()> {
-    if folder.symlink_metadata().is_err() {
-        return fs::rename(staged, folder);
-    }
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::fs::{CWD, RenameFlags, renameat_with};
-        if renameat_with(CWD, staged, CWD, folder, RenameFlags::EXCHANGE).is_ok() {
-            return Ok(());
-        }
-    }
-    // Not every file system can do it in one step.
-    let old = staged.with_extension("old");
-    remove(&old)?;
-    fs::rename(folder, &old)?;
-    if let Err(error) = fs::rename(staged, folder) {
-        fs::rename(&old, folder)?;
-        return Err(error);
-    }
-    remove(&old)
-}
-
-fn remove(path: &Path) -> std::io::Result<()> {
-    let removed = match path.symlink_metadata() {
-        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
-        Ok(_) => fs::remove_file(path),
-        Err(_) => Ok(()),
-    };
-    match removed {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
-/// Removes what killed processes have staged.
-fn sweep(parent: &Path, prefix: &str) {
-    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let process = name.to_str().and_then(|name| name.strip_prefix(prefix));
-        let process = process.map(|process| process.trim_end_matches(".old"));
-        if process.is_some_and(|process| !is_alive(process))
-            && let Err(error) = remove(&entry.path())
-        {
-            tracing::debug!("{error}");
-        }
-    }
-}
-
-/// Is this the number of a running process? Where that can't be told, yes.
-fn is_alive(process: &str) -> bool {
-    !cfg!(target_os = "linux") || Path::new("/proc").join(process).exists()
 }

@@ -1,7 +1,8 @@
 //! The HTTP client: connections, logins, redirects, retries, limits.
 //!
 //! Redirects are followed here and not by the library below, so that every hop gets the login of its own host and
-//! nothing else. Whatever is transient is tried again: the whole exchange, body included, because connections break
+//! nothing else: an `Authorization` that comes with a request ends where the redirect leaves its host, and stands for
+//! the login that would go there. Whatever is transient is tried again: the whole exchange, body included, because connections break
 //! in the middle too.
 
 use std::io;
@@ -10,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Certificate, Client, Response, StatusCode};
 use rustc_hash::FxHashMap;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
@@ -159,14 +160,19 @@ impl Http {
             return Err(IndexError::Offline { what: shown(url) }.into());
         }
         let mut target = url.clone();
+        let mut headers = headers.clone();
         for _ in 0..=MAX_REDIRECTS {
-            let opened = self.send(&target, headers).await?;
+            let opened = self.send(&target, &headers).await?;
             if !opened.response.status().is_redirection()
                 || opened.response.status() == StatusCode::NOT_MODIFIED
             {
                 return Ok(opened);
             }
-            target = redirect_target(&opened)?;
+            let next = redirect_target(&opened)?;
+            if next.origin() != target.origin() {
+                headers.remove(AUTHORIZATION);
+            }
+            target = next;
         }
         Err(redirect_error(url, "in a loop").into())
     }
@@ -177,7 +183,9 @@ impl Http {
         let permit = self.enter(&url).await;
         let client = self.client(&url).await?;
         let mut request = client.get(url.clone()).headers(headers.clone());
-        if let Some(login) = self.credentials.of(&url) {
+        if !headers.contains_key(AUTHORIZATION)
+            && let Some(login) = self.credentials.of(&url)
+        {
             request = request.basic_auth(login.user, Some(login.password));
         }
         let started = Instant::now();

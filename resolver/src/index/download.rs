@@ -53,6 +53,7 @@ pub(super) async fn fetch(
     url: &Url,
     filename: &str,
     hashes: &[Hash],
+    headers: &HeaderMap,
     progress: Progress<'_>,
 ) -> Result<PathBuf, IndexError> {
     let wanted = Wanted::new(filename, hashes)?;
@@ -62,7 +63,7 @@ pub(super) async fn fetch(
     let reported = AtomicU64::new(0);
     let (temporary, computed) = index
         .http()
-        .retrying(|| Box::pin(receive(index, url, &wanted, progress, &reported)))
+        .retrying(|| Box::pin(receive(index, url, &wanted, headers, progress, &reported)))
         .await?;
     let cache = index.cache().clone();
     blocking(move || keep(&cache, temporary, &computed, &wanted)).await
@@ -124,10 +125,11 @@ async fn receive(
     index: &Index,
     url: &Url,
     wanted: &Wanted,
+    headers: &HeaderMap,
     progress: Progress<'_>,
     reported: &AtomicU64,
 ) -> Result<(NamedTempFile, Vec<Hash>), Failure> {
-    let mut headers = HeaderMap::new();
+    let mut headers = headers.clone();
     // What is hashed is the file, not some packed form of it.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let http: &Http = index.http();

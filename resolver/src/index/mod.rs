@@ -12,6 +12,7 @@
 //! of HTTP (`stored`), metadata for ever, beside a fingerprint of the release's files (`shelf`), files under their
 //! SHA-256. Of a page only the list of its releases stays in memory.
 
+mod ask;
 mod choice;
 mod client;
 mod credentials;
@@ -42,10 +43,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indexmap::IndexMap;
+use reqwest::header::HeaderMap;
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
+pub use ask::Reply;
 pub use download::cached as cached_archive;
 pub use recording::Recording;
 
@@ -440,12 +443,28 @@ impl Index {
         hashes: &[Hash],
         progress: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<PathBuf, IndexError> {
+        self.download_with(url, filename, hashes, &HeaderMap::new(), progress)
+            .await
+    }
+
+    async fn download_with(
+        &self,
+        url: &str,
+        filename: &str,
+        hashes: &[Hash],
+        headers: &HeaderMap,
+        progress: &(dyn Fn(u64) + Send + Sync),
+    ) -> Result<PathBuf, IndexError> {
         if let Some(path) = self.cached_archive(filename, hashes) {
             return Ok(path);
         }
         let address = source::parse(url)?;
         let key = (url.to_owned(), filename.to_owned(), hashes.to_vec());
-        let make = || Box::pin(download::fetch(self, &address, filename, hashes, progress));
+        let make = || {
+            Box::pin(download::fetch(
+                self, &address, filename, hashes, headers, progress,
+            ))
+        };
         let result = self.inner.downloads.get(key.clone(), make).await;
         // Held only while it is on its way: the file is on disk now, or may be tried again.
         self.inner.downloads.forget(&key);
