@@ -5,8 +5,10 @@ mod venv;
 use std::path::PathBuf;
 
 use installer::bundle::{
-    Bundle, BundleError, BundleRequest, Bundler, Entry, Layout, LocalVersion, Options, Pin, Target,
+    Bundle, BundleError, BundleRequest, Bundler, Entry, Image, Layout, LocalVersion, Options, Pin,
+    Target,
 };
+use installer::oci::{Base, Logins, OciError};
 use installer::plan::Selection;
 use resolver::lock::{self, Lockfile};
 use resolver::monorepo::{Monorepo, Part, Purpose};
@@ -21,6 +23,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::progress::Bundling;
 use crate::selection::{DefaultGroups, ExtraArgs, GroupArgs};
+use crate::variables::Variables;
 
 /// Bundles services for images that need neither their sources nor an index
 ///
@@ -82,8 +85,14 @@ enum Into {
 /// Options for the form of a bundle.
 #[derive(Debug, clap::Args)]
 struct FormArgs {
-    /// What to write: wheels, a tree of modules that is copied as it is, or one file that Python runs
-    #[arg(long, value_name = "FORMAT", default_value = "wheels")]
+    /// What to write: wheels, tree (modules, copied as they are), zipapp (one file that Python runs), oci (a
+    /// container image, in a folder), or oci-archive (the same as a tar archive)
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "wheels",
+        hide_possible_values = true
+    )]
     format: Format,
     /// How wheels are laid out: flat (deps and the service), or a folder for each layer of an image
     #[arg(long, value_name = "LAYOUT", default_value = "flat")]
@@ -94,6 +103,12 @@ struct FormArgs {
     /// How a zipapp starts: a module, or module:function
     #[arg(long, value_name = "ENTRY")]
     entry_point: Option<String>,
+    /// The image below, for oci: a name as in FROM, oci:PATH, or scratch (that of the service's Dockerfile)
+    #[arg(long, value_name = "IMAGE")]
+    base: Option<String>,
+    /// The image's name in what is written, for oci
+    #[arg(long, value_name = "TAG")]
+    tag: Option<String>,
     /// The folder to write, instead of the service's dist; of several services each gets a folder in it
     #[arg(short, long, value_name = "FOLDER")]
     output: Option<PathBuf>,
@@ -118,6 +133,8 @@ enum Format {
     Wheels,
     Tree,
     Zipapp,
+    Oci,
+    OciArchive,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
@@ -203,29 +220,80 @@ fn bundle(
         Target::named(platform, python, build.python()).map_err(Failure::caused)
     })?;
     let folder = output(args, project, is_one_of_many)?;
-    for target in &targets {
-        let request = BundleRequest {
+    let image = image(cx, &args.form)?;
+    // An image may be for several targets; all else is for one.
+    let is_shared = image.is_some() || targets.len() == 1;
+    let requests: Vec<BundleRequest<'_>> = targets
+        .into_iter()
+        .map(|target| BundleRequest {
             project,
             selection: selection.clone(),
-            target: target.clone(),
-            folder: match targets.len() {
-                1 => folder.clone(),
-                _ => folder.join(&target.label),
+            folder: if is_shared {
+                folder.clone()
+            } else {
+                folder.join(&target.label)
             },
+            target,
             options: options.clone(),
-        };
+        })
+        .collect();
+    if args.verify {
+        return verify(cx, &bundler, &requests[0]);
+    }
+    for request in &requests {
         let target = &request.target.description;
-        if args.verify {
-            cx.console
-                .line(format_args!("Verifying {NAME}{name}{NAME:#}"));
-            return verify(cx, &bundler, &request);
-        }
         cx.console
             .line(format_args!("Bundling {NAME}{name}{NAME:#} for {target}"));
-        let bundle = bundler.bundle(&request, &Bundling::start(cx.console));
+        if image.is_none() {
+            let bundle = bundler.bundle(request, &Bundling::start(cx.console));
+            tell(cx, &bundle.map_err(|error| failure(cx, error))?);
+        }
+    }
+    if let Some(image) = image {
+        let bundle = bundler.image(&requests, &image, &Bundling::start(cx.console));
         tell(cx, &bundle.map_err(|error| failure(cx, error))?);
     }
     Ok(())
+}
+
+/// What image is asked for, if one is.
+fn image(cx: &Context, form: &FormArgs) -> Result<Option<Image>, Failure> {
+    let archived = match form.format {
+        Format::Oci => false,
+        Format::OciArchive => true,
+        Format::Wheels | Format::Tree | Format::Zipapp => {
+            if form.base.is_some() || form.tag.is_some() {
+                let text = "`--base` and `--tag` are for images (`--format oci`)";
+                return Err(Failure::new(text));
+            }
+            return Ok(None);
+        }
+    };
+    let base = form.base.as_ref().map(|base| base.parse::<Base>());
+    let logins = match docker_settings(cx.variables()).filter(|path| path.is_file()) {
+        Some(path) => Logins::read(&path).map_err(image_failure)?,
+        None => Logins::default(),
+    };
+    Ok(Some(Image {
+        base: base.transpose().map_err(image_failure)?,
+        archived,
+        tag: form.tag.clone(),
+        logins,
+    }))
+}
+
+/// Where Docker keeps who a user is to registries.
+fn docker_settings(variables: &Variables) -> Option<PathBuf> {
+    let folder = match variables.filled("DOCKER_CONFIG") {
+        Some(folder) => PathBuf::from(folder),
+        None => PathBuf::from(variables.get("HOME")?).join(".docker"),
+    };
+    Some(folder.join("config.json"))
+}
+
+fn image_failure(error: OciError) -> Failure {
+    let advice = error.advice();
+    Failure::caused(error).hint_if(advice)
 }
 
 fn verify(cx: &Context, bundler: &Bundler<'_>, request: &BundleRequest<'_>) -> Result<(), Failure> {
@@ -267,6 +335,7 @@ fn options(args: &BundleArgs) -> Result<Options, Failure> {
         (Format::Wheels, WheelLayout::Layers) => Layout::Layers,
         (Format::Tree, WheelLayout::Flat) => Layout::Tree,
         (Format::Zipapp, WheelLayout::Flat) => Layout::Zipapp,
+        (Format::Oci | Format::OciArchive, WheelLayout::Flat) => Layout::Image,
         (_, WheelLayout::Layers) => {
             let text = "`--layout layers` is for wheels; other formats have one layout";
             return Err(Failure::new(text));
@@ -462,6 +531,7 @@ fn failure(cx: &Context, error: BundleError) -> Failure {
             "One of them would overwrite the other's file; wheels (`--format wheels`) leave that to pip."
                 .to_owned(),
         ),
+        BundleError::Image(error) => error.advice(),
         BundleError::Fetch(error) => error.advice(cx.console.is_verbose()),
         BundleError::SeveralMissing { first, .. } => first.advice(cx.console.is_verbose()),
         _ => None,

@@ -519,3 +519,171 @@ fn what_has_no_hash_may_be_refused() {
     let wheels = fx.list("dist/deps");
     assert!(wheels[0].starts_with("tool-1.0-"), "{wheels:?}");
 }
+
+/// Unpacks the layers of the one image in a layout.
+const UNPACK: &str = r#"
+import json, sys, tarfile
+layout, rootfs = sys.argv[1:]
+blob = lambda digest: layout + "/blobs/" + digest.replace(":", "/")
+read = lambda path: json.load(open(path))
+manifest = read(blob(read(layout + "/index.json")["manifests"][0]["digest"]))
+for layer in manifest["layers"]:
+    with tarfile.open(blob(layer["digest"])) as archive:
+        assert all(m.mtime == 0 and m.uid == 0 for m in archive)
+        archive.extractall(rootfs)
+config = read(blob(manifest["config"]["digest"]))
+print(json.dumps(config["config"]), len(manifest["layers"]))
+"#;
+
+#[test]
+fn an_image_has_a_layer_for_each() {
+    let mut fx = all_locked();
+    fx.mpoetry([
+        "bundle", "--all", "--format", "oci", "--base", "scratch", "--tag", "1.0",
+    ])
+    .success();
+    let again = fx.mpoetry([
+        "bundle", WORKER, "--format", "oci", "--base", "scratch", "--tag", "1.0",
+    ]);
+    assert!(again.success().stdout.contains("Nothing to do"));
+    forget_sources(&mut fx);
+    for service in SERVICES {
+        let layout = fx.path(service).join("dist/image").display().to_string();
+        let rootfs = fx.top().join("rootfs");
+        let words = ["-c", UNPACK, &layout, &rootfs.display().to_string()];
+        let told = python_says(&fx, &python().executable, &words, "")
+            .success()
+            .stdout;
+        assert!(
+            told.contains("\"PYTHONPATH=/app/service:/app/libs:/app/third-party\""),
+            "{told}"
+        );
+        assert!(
+            told.contains(&format!(
+                "\"Cmd\": [\"python\", \"-m\", \"{}\"]",
+                main_module(service)
+            )),
+            "{told}"
+        );
+        assert!(told.trim_end().ends_with(" 3"), "{told}");
+        let path = ["service", "libs", "third-party"]
+            .map(|layer| rootfs.join("app").join(layer).display().to_string());
+        let words = ["-m", &main_module(service)];
+        let outcome = python_says(&fx, &python().executable, &words, &path.join(":"));
+        let line = outcome.success().stdout;
+        assert_eq!(line.trim_end(), expected_line(&fx, service, false));
+        fs::remove_dir_all(&rootfs).expect("a folder");
+    }
+}
+
+/// A change in a library changes one layer and nothing else.
+#[test]
+fn only_the_layer_of_a_changed_library_is_new() {
+    let fx = locked(WORKER);
+    let bundle = || {
+        fx.mpoetry(["bundle", WORKER, "--format", "oci", "--base", "scratch"])
+            .success();
+        let manifest = fx.read(&format!("{WORKER}/dist/bundle.json"));
+        let manifest: serde_json::Value = serde_json::from_str(&manifest).expect("JSON");
+        (
+            fx.list(&format!("{WORKER}/dist/image/blobs/sha256")),
+            manifest["layers"].clone(),
+        )
+    };
+    let (before, layers) = bundle();
+    fx.edit(
+        "libs/libmq/libmq/__init__.py",
+        "broker:5672",
+        "elsewhere:5672",
+    );
+    let (after, changed) = bundle();
+    let kept = before.iter().filter(|blob| after.contains(blob)).count();
+    // Its config and its manifest are new as well.
+    assert_eq!((before.len(), after.len(), kept), (5, 5, 2));
+    assert_ne!(layers["libs"], changed["libs"]);
+    assert_eq!(layers["third-party"], changed["third-party"]);
+    assert_eq!(layers["service"], changed["service"]);
+}
+
+#[test]
+fn services_that_a_change_affects_are_bundled() {
+    let fx = all_locked();
+    let git = |words: &[&str]| {
+        let mut command = fx.command("git");
+        command.args(["-c", "user.name=A", "-c", "user.email=a@example.invalid"]);
+        fx.run(command.args(words).current_dir(fx.root())).success();
+    };
+    git(&["init", "--quiet", "--initial-branch=main"]);
+    git(&["add", "--all"]);
+    git(&["commit", "--quiet", "--message", "one"]);
+    let outcome = fx
+        .mpoetry(["bundle", "--affected", "--since", "main"])
+        .success();
+    assert_eq!(
+        outcome.stdout,
+        "Nothing to do: no service is affected since main\n"
+    );
+    fx.edit(
+        "libs/libmq/libmq/__init__.py",
+        "broker:5672",
+        "elsewhere:5672",
+    );
+    let outcome = fx
+        .mpoetry(["bundle", "--affected", "--since", "main"])
+        .success();
+    let bundled: Vec<&str> = outcome
+        .stdout
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix("Bundling ")?.split_once(' ')?.0))
+        .collect();
+    assert_eq!(bundled, ["service-api", "service-worker"]);
+}
+
+#[test]
+fn options_that_do_not_go_together_are_told() {
+    let fx = locked(WORKER);
+    for (words, expected) in [
+        (
+            &["bundle", WORKER, "--format", "tree", "--layout", "layers"][..],
+            "`--layout layers` is for wheels",
+        ),
+        (
+            &["bundle", WORKER, "--format", "tree", "--only-libs"],
+            "`--only-libs` is for wheels",
+        ),
+        (
+            &["bundle", WORKER, "--base", "scratch"],
+            "`--base` and `--tag` are for images",
+        ),
+        (
+            &["bundle", WORKER, "--platform", "beos"],
+            "`beos` is no platform",
+        ),
+        (
+            &["bundle", WORKER, "--python", "2.7"],
+            "`2.7` is no version of Python",
+        ),
+        (
+            &["bundle", WORKER, "--local-version=a b"],
+            "a local version label consists of",
+        ),
+        (
+            &[
+                "bundle",
+                WORKER,
+                "--format",
+                "zipapp",
+                "--entry-point",
+                "a:b:c",
+            ],
+            "`a:b:c` is neither a module nor",
+        ),
+        (&["bundle", WORKER, "--affected"], "--since"),
+        (&["bundle"], "Not enough arguments (missing: \"services\")"),
+    ] {
+        let outcome = fx.mpoetry_with("", words);
+        assert_eq!(outcome.code, Some(1), "{words:?}: {outcome}");
+        assert!(outcome.stderr.contains(expected), "{words:?}: {outcome}");
+        assert!(!fx.exists(&format!("{WORKER}/dist")), "{words:?}");
+    }
+}

@@ -48,7 +48,7 @@ pub(super) fn text(
             steps + "WORKDIR /\n"
         }
         Layout::Layers => layers(&present),
-        Layout::Tree => tree(&present, has(COMMANDS)),
+        Layout::Tree | Layout::Image => tree(&present, has(COMMANDS)),
         Layout::Zipapp => format!("COPY {file} {TREE}/{file}\n"),
     };
     let start = match (&own.start, layout) {

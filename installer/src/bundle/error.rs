@@ -12,6 +12,7 @@ use crate::build::BuildError;
 use crate::environment::EnvironmentError;
 use crate::fetch::SdistError;
 use crate::install::InstallError;
+use crate::oci::OciError;
 use crate::wheel::WheelError;
 
 /// Why a bundle can't be made.
@@ -140,6 +141,17 @@ pub enum BundleError {
         /// What should be in it.
         expected: String,
     },
+    /// Images of this kind do not exist.
+    #[error(
+        "there are no images for {target}: they run Linux on amd64, arm64, arm/v7, 386, ppc64le, s390x or riscv64"
+    )]
+    NoImagePlatform {
+        /// The target.
+        target: String,
+    },
+    /// An image can't be made.
+    #[error(transparent)]
+    Image(#[from] Box<OciError>),
     /// An environment can't be used.
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
@@ -231,4 +243,10 @@ fn no_entry(commands: &[String]) -> String {
 fn arrows(names: &[PackageName]) -> String {
     let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     names.join(" -> ")
+}
+
+impl From<OciError> for BundleError {
+    fn from(error: OciError) -> Self {
+        Self::Image(Box::new(error))
+    }
 }

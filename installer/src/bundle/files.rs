@@ -25,7 +25,7 @@ impl Files<'_> {
         let mut files = match options.layout {
             Layout::Wheels => self.wheels(),
             Layout::Layers => self.layers(),
-            Layout::Tree => {
+            Layout::Tree | Layout::Image => {
                 let tree = self.tree(warnings)?;
                 tree.files.into_iter().map(|(_, file)| file).collect()
             }
@@ -52,13 +52,24 @@ impl Files<'_> {
             files.push(OutputFile::new("Dockerfile", text));
         }
         if !options.libraries_only {
-            let manifest =
-                evidence::manifest(&self.parts.contents, self.request, &self.parts.repository);
-            files.push(OutputFile::new("bundle.json", manifest));
-            let components = evidence::components(&self.parts.contents, &self.parts.repository);
-            files.push(OutputFile::new("sbom.cdx.json", components));
+            files.extend(self.evidence(""));
         }
         Ok(files)
+    }
+
+    /// What tells of the bundle, below a folder (with a slash at its end).
+    pub(super) fn evidence(&self, folder: &str) -> [OutputFile; 2] {
+        let Parts {
+            contents,
+            repository,
+            ..
+        } = self.parts;
+        let manifest = evidence::manifest(contents, self.request, repository);
+        let components = evidence::components(contents, repository);
+        [
+            OutputFile::new(format!("{folder}bundle.json"), manifest),
+            OutputFile::new(format!("{folder}sbom.cdx.json"), components),
+        ]
     }
 
     fn name(&self) -> String {

@@ -43,11 +43,15 @@ impl Dockerfile {
         dockerfile
     }
 
+    /// The words of the command that it starts, if they are written as a list.
+    pub(super) fn words(&self) -> Option<Vec<String>> {
+        let (_, words) = self.start.as_ref()?.split_once(char::is_whitespace)?;
+        serde_json::from_str(words.trim()).ok()
+    }
+
     /// The module of `CMD ["python", "-m", "module", …]`.
     pub(super) fn module(&self) -> Option<String> {
-        let (_, words) = self.start.as_ref()?.split_once(char::is_whitespace)?;
-        let words: Vec<String> = serde_json::from_str(words.trim()).ok()?;
-        match words.as_slice() {
+        match self.words()?.as_slice() {
             [python, option, module, ..] if python.contains("python") && option == "-m" => {
                 Some(module.clone())
             }

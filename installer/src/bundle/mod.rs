@@ -25,6 +25,7 @@ mod evidence;
 mod files;
 mod image;
 mod local;
+mod oci;
 mod output;
 mod own;
 mod pin;
@@ -41,7 +42,7 @@ mod zipapp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use resolver::cache::Cache;
+use resolver::cache::{Bucket, Cache};
 use resolver::dist::Source;
 use resolver::index::Index;
 use resolver::lock::LockedPackage;
@@ -55,6 +56,7 @@ pub use self::error::{BundleError, MissingFile};
 use self::files::Files;
 use self::image::Dockerfile;
 use self::local::Local;
+pub use self::oci::Image;
 use self::output::Output;
 pub use self::pin::Pin;
 pub use self::target::{Target, TargetError};
@@ -114,6 +116,8 @@ pub enum Layout {
     Tree,
     /// One file that Python runs.
     Zipapp,
+    /// A container image; see [`Bundler::image`].
+    Image,
 }
 
 impl Layout {
@@ -125,6 +129,7 @@ impl Layout {
             Self::Layers => "layers",
             Self::Tree => "tree",
             Self::Zipapp => "zipapp",
+            Self::Image => "oci",
         }
     }
 }
@@ -230,6 +235,79 @@ impl Bundler<'_> {
         parts.warnings.append(&mut warnings);
         let written = output.write(&key, &files)?;
         Ok(parts.into_bundle(request, written))
+    }
+
+    /// Makes one image of the bundles of a service, for one target or for several. Blocks.
+    ///
+    /// # Errors
+    /// As [`Bundler::bundle`], and when the base image can't be had.
+    pub fn image(
+        &self,
+        requests: &[BundleRequest<'_>],
+        image: &Image,
+        reporter: &dyn Reporter,
+    ) -> Result<Bundle, BundleError> {
+        let Some(first) = requests.first() else {
+            return Err(crate::oci::OciError::Request {
+                reason: "no target is given".to_owned(),
+            }
+            .into());
+        };
+        let lockfile = read_lock(first.project)?;
+        let output = Output::open(first.folder.clone(), self.index.cache())?;
+        let mut all = Vec::with_capacity(requests.len());
+        let mut keys = Vec::with_capacity(requests.len());
+        for request in requests {
+            let wanted = Wanted::of(request, &lockfile)?;
+            let mut parts = self.own_parts(&wanted, &lockfile, request, reporter)?;
+            self.add_third_party(&mut parts, &wanted, request, reporter)?;
+            // Without a digest, what a base's name stands for can't be known without asking.
+            let base = image.key(&request.target, &parts);
+            keys.push(base.map(|base| [parts.key(request), base].concat()));
+            all.push(parts);
+        }
+        let key = keys.into_iter().collect::<Option<Vec<String>>>();
+        let key =
+            key.map(|keys| Cache::digest(&keys.iter().map(String::as_str).collect::<Vec<_>>()));
+        let is_there = key.as_ref().is_some_and(|key| output.holds(key));
+        let mut written = false;
+        let mut warnings = Vec::new();
+        if !is_there {
+            let bundles: Vec<Files<'_>> = requests
+                .iter()
+                .zip(&all)
+                .map(|(request, parts)| Files {
+                    bundler: self,
+                    request,
+                    parts,
+                })
+                .collect();
+            let staged = self.index.cache().temp_dir(Bucket::Builds)?;
+            let mut files = image.write(&bundles, staged.path(), &mut warnings)?;
+            for bundle in &bundles {
+                let folder = match bundles.len() {
+                    1 => String::new(),
+                    _ => format!("{}/", bundle.request.target.label),
+                };
+                files.extend(bundle.evidence(&folder));
+            }
+            written = output.write(&key.unwrap_or_default(), &files)?;
+        }
+        let mut bundles = all
+            .into_iter()
+            .zip(requests)
+            .map(|(parts, request)| parts.into_bundle(request, written));
+        let mut bundle = bundles.next().unwrap_or_else(|| Bundle {
+            folder: first.folder.clone(),
+            written,
+            wheels: Vec::new(),
+            warnings: Vec::new(),
+        });
+        for other in bundles {
+            bundle.warnings.extend(other.warnings);
+        }
+        bundle.warnings.append(&mut warnings);
+        Ok(bundle)
     }
 
     /// Installs what the bundle of a service holds into a virtual environment of the target: its libraries and itself
