@@ -17,6 +17,7 @@
 //! | [`trees`] | libraries that were installed from folders: is that still what they hold? |
 //! | [`plan`], [`fetch`], [`install`] | what to do, the files for it, doing it |
 //! | [`bundle`] | services with their libraries, as wheels |
+//! | [`share`] | wheels that other machines built |
 //!
 //! What makes an installation safe is the order of things: a file's hash is checked before anything is made of it; a
 //! wheel is checked whole and unpacked beside the cache's entry before that appears, by one rename; its links come
@@ -32,6 +33,7 @@ pub mod fetch;
 pub mod install;
 pub mod plan;
 pub mod python;
+pub mod share;
 pub mod title;
 pub mod trees;
 pub mod wheel;

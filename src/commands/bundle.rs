@@ -21,6 +21,7 @@ use crate::console::{BOLD, NAME, VALUE};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::progress::Bundling;
+use crate::remote_cache::RemoteCacheArgs;
 use crate::selection::{DefaultGroups, ExtraArgs, GroupArgs};
 
 /// Bundles services for images that need neither their sources nor an index
@@ -72,6 +73,8 @@ pub(crate) struct BundleArgs {
     /// Build this repository's wheels twice and tell which builds differ, instead of bundling
     #[arg(long)]
     verify: bool,
+    #[command(flatten)]
+    remote_cache: RemoteCacheArgs,
 }
 
 /// Other things than a folder in the service's own that a bundle can be.
@@ -182,6 +185,7 @@ fn bundle(
     options: &Options,
     is_one_of_many: bool,
 ) -> Result<(), Failure> {
+    cx.use_remote_cache(&args.remote_cache);
     let project = cx.project()?;
     let lockfile = Lockfile::read(&project.root).map_err(|error| failure(cx, error.into()))?;
     let extras = lockfile
@@ -224,6 +228,7 @@ fn bundle(
         cx.console
             .line(format_args!("Bundling {NAME}{name}{NAME:#} for {target}"));
         let bundle = bundler.bundle(&request, &Bundling::start(cx.console));
+        cx.tell_remote_cache();
         tell(cx, &bundle.map_err(|error| failure(cx, error))?);
     }
     Ok(())
