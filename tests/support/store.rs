@@ -133,19 +133,20 @@ impl Nginx {
             }}"
         );
         fs::write(folder.join("conf"), configuration).expect("a file");
-        let mut process = Command::new(program)
+        let process = Command::new(program)
             .args(["-e", &format!("{here}/log"), "-p", &here.to_string()])
             .args(["-c", &format!("{here}/conf")])
             .stdin(Stdio::null())
             .spawn()
             .expect("nginx starts");
+        // From here on it ends with this value, whatever happens.
+        let nginx = Self { process, port };
         for _ in 0..200 {
             if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return Some(Self { process, port });
+                return Some(nginx);
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        let _ended = process.kill();
         panic!(
             "nginx does not listen: {}",
             fs::read_to_string(folder.join("log")).unwrap_or_default()
