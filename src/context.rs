@@ -338,6 +338,8 @@ impl<'a> Context<'a> {
     pub(crate) fn build_frontend_for(&self, python: Interpreter) -> Result<BuildFrontend, Failure> {
         self.index()?;
         Ok(self.builder()?.make_for(python))
+    }
+
     /// Takes notice of the options about the remote cache, before anything could ask it. The first call counts.
     pub(crate) fn use_remote_cache(&self, options: &RemoteCacheArgs) {
         let late = &self.remote_cache;
