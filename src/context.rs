@@ -11,6 +11,7 @@ use std::time::SystemTime;
 use installer::build::{BuildFrontend, BuildRules};
 use installer::environment::Environment;
 use installer::python::Interpreter;
+use installer::share::Share;
 use resolver::cache::Cache;
 use resolver::constraint::Constraint;
 use resolver::dist::Source;
@@ -29,6 +30,7 @@ use crate::console::Console;
 use crate::environment::{self, Environments};
 use crate::failure::{self, Failure};
 use crate::progress::{Notes, Resolving};
+use crate::remote_cache::RemoteCacheArgs;
 use crate::settings::{Places, Settings, SettingsError, variable_part};
 use crate::variables::Variables;
 
@@ -59,6 +61,14 @@ pub(crate) struct Context<'a> {
     indexes: Rc<RefCell<Vec<Index>>>,
     builder: OnceCell<Arc<LateBuilder>>,
     index: OnceCell<Index>,
+    remote_cache: Rc<LateShare>,
+}
+
+/// The remote cache, one for all projects of a run: if it is down for one, nobody else asks it again.
+#[derive(Default)]
+struct LateShare {
+    options: OnceCell<RemoteCacheArgs>,
+    share: OnceCell<Option<Arc<Share>>>,
 }
 
 impl<'a> Context<'a> {
@@ -121,6 +131,7 @@ impl<'a> Context<'a> {
             indexes: Rc::default(),
             builder: OnceCell::new(),
             index: OnceCell::new(),
+            remote_cache: Rc::default(),
         }
     }
 
@@ -138,6 +149,7 @@ impl<'a> Context<'a> {
         Self {
             runtime: Rc::clone(&self.runtime),
             indexes: Rc::clone(&self.indexes),
+            remote_cache: Rc::clone(&self.remote_cache),
             ..Self::begin(self.console, root, self.no_cache, variables)
         }
     }
@@ -328,6 +340,48 @@ impl<'a> Context<'a> {
         Ok(self.builder()?.make_for(python))
     }
 
+    /// Takes notice of the options about the remote cache, before anything could ask it. The first call counts.
+    pub(crate) fn use_remote_cache(&self, options: &RemoteCacheArgs) {
+        let late = &self.remote_cache;
+        late.options.get_or_init(|| options.clone());
+    }
+
+    /// The remote cache, if there is one. One that can't be used is told and left out: nobody needs it.
+    ///
+    /// # Errors
+    /// As [`Context::settings`] and [`Context::project`].
+    pub(crate) fn remote_cache(&self) -> Result<Option<&Arc<Share>>, Failure> {
+        once(&self.remote_cache.share, || {
+            let options = self.remote_cache.options.get_or_init(Default::default);
+            let of_machine = &self.settings()?.remote_cache;
+            let http = || self.index_settings();
+            let settings = options.settings(self.root()?, of_machine, http, &self.variables)?;
+            let Some(settings) = settings else {
+                return Ok(None);
+            };
+            let runtime = self.runtime()?.handle().clone();
+            match Share::new(&settings, self.cache()?, runtime) {
+                Ok(share) => Ok(Some(Arc::new(share))),
+                Err(error) => {
+                    let reason = failure::with_causes(&error);
+                    self.console.warning(format_args!(
+                        "Warning: the remote cache is left out: {reason}"
+                    ));
+                    Ok(None)
+                }
+            }
+        })
+        .map(Option::as_ref)
+    }
+
+    /// Tells what there is to say of the remote cache.
+    pub(crate) fn tell_remote_cache(&self) {
+        let share = self.remote_cache.share.get().and_then(Option::as_ref);
+        for warning in share.into_iter().flat_map(|share| share.take_warnings()) {
+            self.console.warning(format_args!("Warning: {warning}"));
+        }
+    }
+
     fn builder(&self) -> Result<&Arc<LateBuilder>, Failure> {
         once(&self.builder, || {
             Ok(Arc::new(LateBuilder {
@@ -338,6 +392,8 @@ impl<'a> Context<'a> {
                 rules: self.build_rules()?,
                 wanted: self.project()?.python_constraint.clone(),
                 source_date_epoch: self.source_date_epoch()?,
+                share: self.remote_cache()?.cloned(),
+                variables: self.variables.clone(),
                 runtime: self.runtime()?.handle().clone(),
                 frontend: OnceLock::new(),
                 index: OnceLock::new(),
@@ -495,6 +551,8 @@ struct LateBuilder {
     /// The Pythons that the project supports.
     wanted: Constraint,
     source_date_epoch: Option<i64>,
+    share: Option<Arc<Share>>,
+    variables: Variables,
     runtime: tokio::runtime::Handle,
     frontend: OnceLock<Result<BuildFrontend, String>>,
     index: OnceLock<Index>,
@@ -526,6 +584,10 @@ impl LateBuilder {
         frontend.set_rules(self.rules.clone());
         if let Some(seconds) = self.source_date_epoch {
             frontend.set_source_date_epoch(seconds);
+        }
+        if let Some(share) = &self.share {
+            frontend.set_share(Arc::clone(share));
+            frontend.set_variables(self.variables.pairs());
         }
         if let Some(index) = self.index.get() {
             frontend.connect(index.clone());

@@ -12,6 +12,7 @@ mod context;
 mod environment;
 mod failure;
 mod progress;
+mod remote_cache;
 mod selection;
 mod settings;
 mod shell;

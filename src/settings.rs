@@ -1,7 +1,7 @@
 //! Settings, resolved once: defaults ← `config.toml` ← `auth.toml` ← `poetry.toml` ← `POETRY_*` ← flags.
 //!
 //! Keys, files and variables are Poetry's, so that a machine or a CI job that is set up for Poetry needs
-//! nothing more. Ours are two: `MPOETRY_PYPI_URL` and `MPOETRY_CACHE_DIR`.
+//! nothing more. Ours are `MPOETRY_PYPI_URL`, `MPOETRY_CACHE_DIR` and what begins with `MPOETRY_REMOTE_CACHE`.
 
 mod installer;
 
@@ -84,8 +84,30 @@ pub(crate) struct Settings {
     pub(crate) repositories: BTreeMap<String, String>,
     /// `http-basic.<name>`: user and password.
     pub(crate) credentials: BTreeMap<String, (String, String)>,
+    /// What this machine says of the remote cache.
+    pub(crate) remote_cache: RemoteCache,
     /// Settings that are set but that nothing here heeds.
     pub(crate) unheeded: Vec<&'static str>,
+}
+
+/// The variables `MPOETRY_REMOTE_CACHE` and `MPOETRY_REMOTE_CACHE_*`.
+#[derive(Clone, Default)]
+pub(crate) struct RemoteCache {
+    /// Its folder or URL; empty: none, whatever the repository says.
+    pub(crate) address: Option<String>,
+    /// `TOKEN`: a bearer token for its server.
+    pub(crate) token: Option<String>,
+    /// `WRITE`: put there what is built.
+    pub(crate) write: bool,
+    /// `DOWNLOADS`: ask it for third-party wheels.
+    pub(crate) downloads: Option<bool>,
+}
+
+/// A token is shown to nobody.
+impl std::fmt::Debug for RemoteCache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RemoteCache").finish_non_exhaustive()
+    }
 }
 
 /// The settings `virtualenvs.*`.
@@ -221,8 +243,20 @@ impl Layers<'_> {
             certificates: self.certificates(),
             repositories: self.repositories(),
             credentials: self.credentials(),
+            remote_cache: self.remote_cache(),
             unheeded: self.unheeded(),
         })
+    }
+
+    fn remote_cache(&self) -> RemoteCache {
+        let part = |part: &str| format!("MPOETRY_REMOTE_CACHE{part}");
+        let choice = |name: &str| Some(is_true(self.variables.filled(&part(name))?));
+        RemoteCache {
+            address: self.variables.get(&part("")).map(str::to_owned),
+            token: self.variables.filled(&part("_TOKEN")).map(str::to_owned),
+            write: choice("_WRITE") == Some(true),
+            downloads: choice("_DOWNLOADS"),
+        }
     }
 
     fn virtualenvs(&self, cache_dir: &Path) -> Virtualenvs {
@@ -431,8 +465,7 @@ impl Layers<'_> {
 
     /// Poetry: in a variable all but `true` and `1` is false.
     fn boolean(&self, key: &str) -> Option<bool> {
-        self.text(key)
-            .map(|text| ["true", "1"].contains(&text.to_lowercase().as_str()))
+        self.text(key).map(|text| is_true(&text))
     }
 
     fn number(&self, key: &str) -> Result<Option<usize>, SettingsError> {
@@ -506,6 +539,10 @@ fn expand_home(path: &str, home: &Path) -> PathBuf {
         Some(rest) if rest.starts_with(['/', '\\']) => home.join(&rest[1..]),
         _ => PathBuf::from(path),
     }
+}
+
+fn is_true(text: &str) -> bool {
+    ["true", "1"].contains(&text.to_lowercase().as_str())
 }
 
 #[cfg(test)]

@@ -36,6 +36,13 @@ impl Variables {
         self.get(name).filter(|value| !value.is_empty())
     }
 
+    /// The same as values of their own.
+    pub(crate) fn pairs(&self) -> Vec<(String, String)> {
+        self.iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
+    }
+
     /// All that are UTF-8, by name.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         let pairs = self.0.iter();

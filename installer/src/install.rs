@@ -98,6 +98,7 @@ impl Installer<'_> {
                 python: Some(&self.environment.interpreter.version),
                 policy: self.policy,
                 folder: &self.folder,
+                share: self.build.downloads(),
             },
             store: Store::new(self.index.cache()),
             site,

@@ -22,6 +22,7 @@ use crate::console::{BOLD, NAME, VALUE};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::progress::Bundling;
+use crate::remote_cache::RemoteCacheArgs;
 use crate::selection::{DefaultGroups, ExtraArgs, GroupArgs};
 use crate::variables::Variables;
 
@@ -74,6 +75,8 @@ pub(crate) struct BundleArgs {
     /// Build this repository's wheels twice and tell which builds differ, instead of bundling
     #[arg(long)]
     verify: bool,
+    #[command(flatten)]
+    remote_cache: RemoteCacheArgs,
 }
 
 /// Other things than a folder in the service's own that a bundle can be.
@@ -198,6 +201,7 @@ fn bundle(
     options: &Options,
     is_one_of_many: bool,
 ) -> Result<(), Failure> {
+    cx.use_remote_cache(&args.remote_cache);
     let project = cx.project()?;
     let lockfile = Lockfile::read(&project.root).map_err(|error| failure(cx, error.into()))?;
     let extras = lockfile
@@ -246,11 +250,13 @@ fn bundle(
             .line(format_args!("Bundling {NAME}{name}{NAME:#} for {target}"));
         if image.is_none() {
             let bundle = bundler.bundle(request, &Bundling::start(cx.console));
+            cx.tell_remote_cache();
             tell(cx, &bundle.map_err(|error| failure(cx, error))?);
         }
     }
     if let Some(image) = image {
         let bundle = bundler.image(&requests, &image, &Bundling::start(cx.console));
+        cx.tell_remote_cache();
         tell(cx, &bundle.map_err(|error| failure(cx, error))?);
     }
     Ok(())

@@ -22,6 +22,7 @@ use crate::context::Context;
 use crate::environment::Located;
 use crate::failure::{self, Failure};
 use crate::progress::{self, Installing};
+use crate::remote_cache::RemoteCacheArgs;
 use crate::selection::{self, DefaultGroups, ExtraArgs, GroupArgs};
 use crate::shortcut;
 
@@ -66,6 +67,8 @@ pub(crate) struct WhatArgs {
     /// Compile Python files to byte code
     #[arg(long)]
     compile: bool,
+    #[command(flatten)]
+    remote_cache: RemoteCacheArgs,
 }
 
 /// What to remove from an environment.
@@ -93,6 +96,7 @@ pub(crate) fn run(cx: &Context, args: &InstallArgs) -> Result<(), Failure> {
 /// # Errors
 /// As [`run`].
 pub(crate) fn install(cx: &Context, args: &WhatArgs, removal: Removal) -> Result<(), Failure> {
+    cx.use_remote_cache(&args.remote_cache);
     if !args.every.is_given() {
         return install_one(cx, args, removal);
     }
@@ -184,6 +188,7 @@ fn fetch_ahead(cx: &Context, project: &Project, args: &WhatArgs) -> Option<Lockf
                 index,
                 &project.all_sources(),
                 &cx.settings().ok()?.binary_policy,
+                cx.remote_cache().ok()?,
                 missing,
                 runtime.handle(),
             );
@@ -317,9 +322,10 @@ fn carry_out(
         compile: how.compile,
     };
     let reporter = Installing::start(cx.console, plan, &project.root, how.verbose);
-    installer
-        .run(plan, &reporter)
-        .map_err(|error| install_failure(cx, error))
+    let done = installer.run(plan, &reporter);
+    drop(reporter);
+    cx.tell_remote_cache();
+    done.map_err(|error| install_failure(cx, error))
 }
 
 /// Poetry: what fails with one package is told among the operations, on stdout; what is no build back end's fault is

@@ -15,6 +15,7 @@ mod lock_vectors;
 mod monorepo;
 mod old_locks;
 mod refusals;
+mod remote_cache;
 mod run;
 mod trees;
 mod unchanged;

@@ -9,6 +9,7 @@ mod mirror;
 mod python;
 mod sdist;
 mod server;
+mod store;
 mod tests;
 mod tree;
 mod wheel;
@@ -21,5 +22,6 @@ pub(crate) use index::{Archive, Fault, File, MetadataFile, PYPI, Published, norm
 pub(crate) use mirror::publish_stand_ins;
 pub(crate) use python::{OtherPython, python, version};
 pub(crate) use sdist::{Sdist, gzipped_tar};
+pub(crate) use store::{Nginx, Store};
 pub(crate) use tree::Tree;
 pub(crate) use wheel::Wheel;

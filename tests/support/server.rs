@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// A request without a body.
+/// A request.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Request {
@@ -143,6 +144,7 @@ fn read(reader: &mut impl BufRead) -> std::io::Result<Option<Request>> {
         method: words.next().unwrap_or_default().to_owned(),
         path: words.next().unwrap_or_default().to_owned(),
         headers: Vec::new(),
+        body: Vec::new(),
     };
     loop {
         let mut line = String::new();
@@ -152,6 +154,11 @@ fn read(reader: &mut impl BufRead) -> std::io::Result<Option<Request>> {
         };
         let header = (name.to_lowercase(), value.trim().to_owned());
         request.headers.push(header);
+    }
+    let length = request.header("content-length");
+    if let Some(length) = length.and_then(|it| it.parse().ok()) {
+        request.body = vec![0; length];
+        reader.read_exact(&mut request.body)?;
     }
     Ok(Some(request))
 }
@@ -176,6 +183,7 @@ fn write(mut stream: &TcpStream, request: &Request, answer: &Answer) -> std::io:
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
+        201 => "Created",
         206 => "Partial Content",
         301 => "Moved Permanently",
         304 => "Not Modified",

@@ -56,9 +56,20 @@ impl Isolation<'_> {
         requirements: &[String],
         rules: Rules<'_>,
     ) -> Result<PathBuf, BuildError> {
-        let make = || self.make(source, requirements, rules);
-        std::thread::scope(|scope| scope.spawn(make).join())
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        on_a_thread(|| self.make(source, requirements, rules))
+    }
+
+    /// What `requirements` come to: packages, versions and hashes, as a text that is the same on all machines.
+    ///
+    /// # Errors
+    /// When they can't be resolved.
+    pub(super) fn resolved(
+        &self,
+        source: &Path,
+        requirements: &[String],
+        rules: Rules<'_>,
+    ) -> Result<String, BuildError> {
+        on_a_thread(|| Ok(exactly(&self.resolve(source, requirements, rules)?)))
     }
 
     fn make(
@@ -126,36 +137,13 @@ impl Isolation<'_> {
 
     /// Names the environment after all that makes it: interpreter and exact requirements.
     fn key(&self, lockfile: &Lockfile) -> String {
-        let mut packages: Vec<String> = lockfile
-            .packages
-            .iter()
-            .map(|package| {
-                let mut files: Vec<String> = package
-                    .files
-                    .iter()
-                    .map(|file| file.hash.to_string())
-                    .collect();
-                files.sort();
-                let origin = package
-                    .source
-                    .as_ref()
-                    .map(|source| format!("{} {:?}", source.url, source.resolved_reference));
-                format!(
-                    "{}=={} {origin:?} {}",
-                    package.name,
-                    package.version,
-                    files.join(",")
-                )
-            })
-            .collect();
-        packages.sort();
         let interpreter = format!(
             "{} {} {}\n",
             self.python.base_executable.display(),
             self.python.version,
             self.python.platform
         );
-        let digest = Sha256::digest(interpreter + &packages.join("\n"));
+        let digest = Sha256::digest(interpreter + &exactly(lockfile));
         data_encoding::HEXLOWER.encode(&digest[..16])
     }
 
@@ -231,4 +219,37 @@ impl Isolation<'_> {
             Err(_) => installer.run(plan, &()),
         }
     }
+}
+
+fn on_a_thread<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| scope.spawn(work).join())
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// The packages of a resolution with all that tells them apart.
+fn exactly(lockfile: &Lockfile) -> String {
+    let mut packages: Vec<String> = lockfile
+        .packages
+        .iter()
+        .map(|package| {
+            let mut files: Vec<String> = package
+                .files
+                .iter()
+                .map(|file| file.hash.to_string())
+                .collect();
+            files.sort();
+            let origin = package
+                .source
+                .as_ref()
+                .map(|source| format!("{} {:?}", source.url, source.resolved_reference));
+            format!(
+                "{}=={} {origin:?} {}",
+                package.name,
+                package.version,
+                files.join(",")
+            )
+        })
+        .collect();
+    packages.sort();
+    packages.join("\n")
 }

@@ -7,6 +7,7 @@
 pub(crate) mod archive;
 pub(crate) mod backend;
 mod error;
+mod identity;
 mod isolation;
 pub(crate) mod native;
 mod rules;
@@ -23,6 +24,7 @@ use resolver::index::{Builder, Index};
 use resolver::metadata::Metadata;
 use resolver::name::PackageName;
 use resolver::project::Project;
+use resolver::version::Version;
 use serde_json::{Value, json};
 
 use self::archive::Timestamp;
@@ -34,6 +36,7 @@ pub(crate) use self::native::wheel::is_executable;
 use self::rules::Rules;
 pub use self::rules::{BuildRules, ConfigSettings};
 use crate::python::Interpreter;
+use crate::share::{Share, Wanted};
 
 /// Which wheel to build.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -54,6 +57,26 @@ impl Kind {
     }
 }
 
+/// A source whose content is known, so that a wheel which was built from it elsewhere will do.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'a> {
+    /// The project's name.
+    pub(crate) name: &'a PackageName,
+    /// Its version; `None`: whatever it says.
+    pub(crate) version: Option<&'a Version>,
+    /// What tells this source from all others, and is the same on all machines.
+    pub(crate) content: &'a str,
+    /// Called if it really has to be built.
+    pub(crate) building: &'a dyn Fn(),
+}
+
+/// A wheel or sdist that a back end made.
+struct Made {
+    path: PathBuf,
+    /// Were more requirements installed than pyproject.toml names? They were not known before.
+    asked_for_more: bool,
+}
+
 /// Builds wheels and metadata from source trees. Cheap to clone.
 #[derive(Clone)]
 pub struct BuildFrontend {
@@ -70,6 +93,9 @@ struct Shared {
     sources: OnceLock<Vec<Source>>,
     rules: OnceLock<BuildRules>,
     source_date_epoch: OnceLock<i64>,
+    share: OnceLock<Arc<Share>>,
+    variables: OnceLock<Vec<(String, String)>>,
+    compiler: OnceLock<String>,
 }
 
 impl BuildFrontend {
@@ -86,6 +112,9 @@ impl BuildFrontend {
                 sources: OnceLock::new(),
                 rules: OnceLock::new(),
                 source_date_epoch: OnceLock::new(),
+                share: OnceLock::new(),
+                variables: OnceLock::new(),
+                compiler: OnceLock::new(),
             }),
             ancestors: Arc::new([]),
         }
@@ -118,6 +147,22 @@ impl BuildFrontend {
         self.shared.source_date_epoch.get_or_init(|| seconds);
     }
 
+    /// Gives it the store of wheels that machines share. The first call counts.
+    pub fn set_share(&self, share: Arc<Share>) {
+        self.shared.share.get_or_init(|| share);
+    }
+
+    /// The store of wheels that machines share, if it is asked for wheels from elsewhere, too.
+    pub(crate) fn downloads(&self) -> Option<&Share> {
+        let share = self.shared.share.get()?;
+        share.has_downloads().then_some(&**share)
+    }
+
+    /// Tells it the environment variables that back ends see. The first call counts.
+    pub fn set_variables(&self, variables: Vec<(String, String)>) {
+        self.shared.variables.get_or_init(|| variables);
+    }
+
     /// The interpreter that it builds for.
     #[must_use]
     pub fn python(&self) -> &Arc<Interpreter> {
@@ -147,6 +192,55 @@ impl BuildFrontend {
         self.wheel_by(self.rules().of(name), source, kind, output)
     }
 
+    /// The same for a source whose content is known: the wheel may come from the store that machines share.
+    ///
+    /// # Errors
+    /// As [`BuildFrontend::wheel`].
+    pub(crate) fn wheel_of_known(
+        &self,
+        known: Known<'_>,
+        source: &Path,
+        output: &Path,
+    ) -> Result<PathBuf, BuildError> {
+        let rules = self.rules().of(known.name);
+        let native = native_project(source)?.filter(|_| rules.config_settings.is_none());
+        match self.shared.share.get().filter(|_| native.is_none()) {
+            Some(share) => self.shared_wheel(share, known, rules, source, output),
+            None => {
+                (known.building)();
+                self.wheel_by(rules, source, Kind::Wheel, output)
+            }
+        }
+    }
+
+    fn shared_wheel(
+        &self,
+        share: &Share,
+        known: Known<'_>,
+        rules: Rules<'_>,
+        source: &Path,
+        output: &Path,
+    ) -> Result<PathBuf, BuildError> {
+        let system = BuildSystem::read(source)?;
+        let key = self.identity(known.content, &system, source, rules)?;
+        let wanted = Wanted {
+            name: known.name,
+            version: known.version,
+            tags: &self.shared.python.tags,
+        };
+        if let Some(wheel) = share.find(&key, wanted, output) {
+            return Ok(wheel);
+        }
+        (known.building)();
+        let made = self.foreign_archive(rules, source, "wheel", output)?;
+        if made.asked_for_more {
+            tracing::debug!("{} is not shared: its back end asks for more", known.name);
+        } else {
+            share.publish(&key, wanted, &made.path);
+        }
+        Ok(made.path)
+    }
+
     fn wheel_by(
         &self,
         rules: Rules<'_>,
@@ -159,7 +253,9 @@ impl BuildFrontend {
             Some(project) if rules.config_settings.is_none() => {
                 native::wheel::build_wheel(&project, kind, output, self.timestamp())
             }
-            _ => self.foreign_archive(rules, source, kind.hook(), output),
+            _ => Ok(self
+                .foreign_archive(rules, source, kind.hook(), output)?
+                .path),
         }
     }
 
@@ -170,11 +266,13 @@ impl BuildFrontend {
     /// As [`BuildFrontend::wheel`].
     pub fn sdist(&self, source: &Path, output: &Path) -> Result<PathBuf, BuildError> {
         if BuildSystem::read(source)?.backend != native::BACKEND {
-            return self.foreign_archive(Rules::default(), source, "sdist", output);
+            let made = self.foreign_archive(Rules::default(), source, "sdist", output)?;
+            return Ok(made.path);
         }
         let project = Project::read(source)?;
         if native::generates_setup(&project) {
-            return self.foreign_archive(Rules::default(), source, "sdist", output);
+            let made = self.foreign_archive(Rules::default(), source, "sdist", output)?;
+            return Ok(made.path);
         }
         let seconds = self.shared.source_date_epoch.get().copied().unwrap_or(0);
         native::sdist::build_sdist(&project, output, u32::try_from(seconds).unwrap_or(0))
@@ -223,14 +321,9 @@ impl BuildFrontend {
             .unwrap_or(Timestamp::DEFAULT)
     }
 
-    fn build_python(
-        &self,
-        source: &Path,
-        requirements: &[String],
-        rules: Rules<'_>,
-    ) -> Result<PathBuf, BuildError> {
+    fn isolation(&self) -> Result<Isolation<'_>, BuildError> {
         let shared = &self.shared;
-        let isolation = Isolation {
+        Ok(Isolation {
             cache: &shared.cache,
             python: &shared.python,
             index: shared.index.get().ok_or(BuildError::NoIndex)?,
@@ -238,18 +331,27 @@ impl BuildFrontend {
             runtime: &shared.runtime,
             ancestors: &self.ancestors,
             frontend: self,
-        };
-        isolation.python(source, requirements, rules)
+        })
     }
 
-    /// Prepares the back end of a source tree for one of its hooks.
+    fn build_python(
+        &self,
+        source: &Path,
+        requirements: &[String],
+        rules: Rules<'_>,
+    ) -> Result<PathBuf, BuildError> {
+        self.isolation()?.python(source, requirements, rules)
+    }
+
+    /// Prepares the back end of a source tree for one of its hooks. Tells whether it asked for more requirements than
+    /// pyproject.toml has.
     fn backend<'a>(
         &self,
         system: &'a BuildSystem,
         source: &'a Path,
         what: &str,
         rules: Rules<'_>,
-    ) -> Result<Backend<'a>, BuildError> {
+    ) -> Result<(Backend<'a>, bool), BuildError> {
         let mut requirements = system.requires.clone();
         let mut backend = Backend {
             system,
@@ -272,10 +374,11 @@ impl BuildFrontend {
                 requirements.push(text.to_owned());
             }
         }
-        if requirements.len() > before {
+        let asked_for_more = requirements.len() > before;
+        if asked_for_more {
             backend.python = self.build_python(source, &requirements, rules)?;
         }
-        Ok(backend)
+        Ok((backend, asked_for_more))
     }
 
     /// Has the back end build an archive: `what` is `wheel`, `editable` or `sdist`.
@@ -285,10 +388,10 @@ impl BuildFrontend {
         source: &Path,
         what: &str,
         output: &Path,
-    ) -> Result<PathBuf, BuildError> {
+    ) -> Result<Made, BuildError> {
         let source = fs_err::canonicalize(source)?;
         let system = BuildSystem::read(&source)?;
-        let backend = self.backend(&system, &source, what, rules)?;
+        let (backend, asked_for_more) = self.backend(&system, &source, what, rules)?;
         fs_err::create_dir_all(output)?;
         let folder = tempfile::Builder::new()
             .prefix(".mpoetry-")
@@ -317,13 +420,16 @@ impl BuildFrontend {
             });
         }
         fs_err::rename(made, &path)?;
-        Ok(path)
+        Ok(Made {
+            path,
+            asked_for_more,
+        })
     }
 
     fn foreign_metadata(&self, source: &Path) -> Result<Vec<u8>, BuildError> {
         let source = fs_err::canonicalize(source)?;
         let system = BuildSystem::read(&source)?;
-        let backend = self.backend(&system, &source, "wheel", Rules::default())?;
+        let (backend, _) = self.backend(&system, &source, "wheel", Rules::default())?;
         let folder = tempfile::Builder::new()
             .prefix("mpoetry-metadata-")
             .tempdir()?;
@@ -338,7 +444,7 @@ impl BuildFrontend {
             )?);
         }
         let wheel = self.foreign_archive(Rules::default(), &source, "wheel", folder.path())?;
-        archive::read_metadata(&wheel)
+        archive::read_metadata(&wheel.path)
     }
 
     fn metadata_of(&self, source: &Path) -> Result<Metadata, BuildError> {

@@ -290,3 +290,55 @@ fn poetry_core_projects_need_no_python() {
             .starts_with(b"Metadata-Version: 2.4\nName: own\nVersion: 2\n")
     );
 }
+
+/// Whatever decides the bytes of a wheel decides its identity, and nothing else does.
+#[test]
+fn the_identity_of_a_wheel() {
+    type Change = fn(&World);
+    let identity = |content: &str, change: Change| {
+        let world = World::new();
+        change(&world);
+        let source = world.source();
+        let system = super::backend::BuildSystem::read(&source).unwrap();
+        let rules = super::rules::Rules::default();
+        let identity = world.frontend.identity(content, &system, &source, rules);
+        identity.unwrap()
+    };
+    let first = identity("sdist 1", |_| {});
+    assert_eq!(first.len(), 64);
+    // Each world lies in a folder of its own, and has a cache of its own.
+    assert_eq!(identity("sdist 1", |_| {}), first);
+    let unheeded = identity("sdist 1", |world| {
+        let variables = vec![("HOSTNAME".to_owned(), "ci-1".to_owned())];
+        world.frontend.set_variables(variables);
+    });
+    assert_eq!(unheeded, first);
+
+    let others = [
+        identity("sdist 2", |_| {}),
+        identity("sdist 1", |world| {
+            let variables = vec![("CFLAGS".to_owned(), "-O3".to_owned())];
+            world.frontend.set_variables(variables);
+        }),
+        identity("sdist 1", |world| {
+            world.frontend.set_source_date_epoch(1_700_000_000);
+        }),
+        identity("sdist 1", |world| world.write("src/inner.pyx", "")),
+        identity("sdist 1", |world| {
+            world.write("src/inner.c", "");
+            let variables = vec![("SKBUILD_X".to_owned(), "1".to_owned())];
+            world.frontend.set_variables(variables);
+        }),
+        identity("sdist 1", |world| {
+            world.write(
+                "pyproject.toml",
+                "[build-system]\nrequires = []\nbuild-backend = \"own:x\"\nbackend-path = [\"tools\"]\n",
+            );
+        }),
+    ];
+    let mut all = others.to_vec();
+    all.push(first);
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), others.len() + 1, "{others:?}");
+}

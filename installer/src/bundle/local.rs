@@ -23,7 +23,7 @@ use crate::build::archive::{
 };
 use crate::build::backend::BuildSystem;
 use crate::build::native::wheel::WheelContent;
-use crate::build::{BuildError, BuildFrontend, Kind, native_project, write_atomically};
+use crate::build::{BuildError, BuildFrontend, Kind, Known, native_project, write_atomically};
 
 /// Part of every key: raise it when the same sources shall give another wheel.
 const GENERATION: &str = "1";
@@ -222,7 +222,7 @@ impl Local<'_> {
         // Somebody may be writing to the files just now: then what was copied is not what was listed.
         for _ in 0..2 {
             let files = tree::files(folder)?;
-            let key = self.foreign_key(folder, &files)?;
+            let key = self.foreign_key(name, folder, &files)?;
             if let Some(wheel) = self.built(&key) {
                 return Ok(foreign_wheel(name, &wheel)?);
             }
@@ -238,12 +238,21 @@ impl Local<'_> {
         Err(Failure::Changed)
     }
 
-    fn foreign_key(&self, folder: &Path, files: &[tree::TreeFile]) -> Result<String, BuildError> {
+    /// Names what is built on this machine. What the requirements of the back end come to by now is no part of it, so
+    /// that a new release of setuptools changes no library that was built already, and nobody has to be asked for it.
+    fn foreign_key(
+        &self,
+        name: &PackageName,
+        folder: &Path,
+        files: &[tree::TreeFile],
+    ) -> Result<String, BuildError> {
         let system = BuildSystem::read(folder)?;
         let python = self.build.python();
         let epoch = format!("{:?}", self.build.timestamp());
+        let rules = self.build.rules().key(name);
         let digest = Cache::digest(&[
             GENERATION,
+            &rules,
             &system.backend,
             &system.requires.join("\n"),
             &system.backend_path.join("\n"),
@@ -274,7 +283,6 @@ impl Local<'_> {
         files: &[tree::TreeFile],
         key: &str,
     ) -> Result<Option<PathBuf>, BuildError> {
-        self.reporter.building(name);
         let copy = self
             .cache
             .path(Bucket::Builds, &key.replace("libraries/", "sources/"));
@@ -287,9 +295,21 @@ impl Local<'_> {
             return Ok(None);
         }
         let output = self.cache.temp_dir(Bucket::Builds)?;
-        let wheel = match self.build.wheel(&source, Kind::Wheel, output.path()) {
+        let content = format!(
+            "tree {} {}",
+            folder.file_name().unwrap_or_default().display(),
+            tree::digest(files)
+        );
+        let known = Known {
+            name,
+            version: None,
+            content: &content,
+            building: &|| self.reporter.building(name),
+        };
+        let wheel = match self.build.wheel_of_known(known, &source, output.path()) {
+            // What is outside of the folder has no part in its content, so this wheel is not shared.
             Err(BuildError::Backend { .. }) => {
-                self.build.wheel(folder, Kind::Wheel, output.path())?
+                (self.build).wheel_of(name, folder, Kind::Wheel, output.path())?
             }
             other => other?,
         };

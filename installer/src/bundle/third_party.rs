@@ -11,8 +11,10 @@ use resolver::name::PackageName;
 
 use super::local::{Local, foreign_wheel};
 use super::{BundleError, Bundler, MissingFile, Reporter, Target};
-use crate::build::Kind;
-use crate::fetch::{BinaryPolicy, Fetcher, check_out, locked_files, unpack_sdist};
+use crate::build::{BuildError, Kind, Known};
+use crate::fetch::{
+    BinaryPolicy, Fetcher, check_out, commit_content, locked_files, sdist_content, unpack_sdist,
+};
 use crate::install::InstallError;
 
 /// A wheel from elsewhere.
@@ -104,6 +106,7 @@ impl Bundler<'_> {
             python: Some(&target.python),
             policy: &BinaryPolicy::default(),
             folder,
+            share: self.build.downloads(),
         };
         let (repositories, files): (Vec<&LockedPackage>, Vec<&LockedPackage>) = packages
             .iter()
@@ -142,8 +145,8 @@ impl Bundler<'_> {
                     sha256: fetched.sha256,
                 }
             } else {
-                let key = format!("sdist {}", fetched.sha256);
-                self.built(package, target, &key, reporter, |into| {
+                let content = sdist_content(&fetched.sha256, subdirectory(package));
+                self.built(package, target, Some(&content), reporter, |into| {
                     let project = unpack_sdist(&path, &fetched.file, into)?;
                     Ok(match subdirectory(package) {
                         Some(inside) => project.join(inside),
@@ -165,27 +168,20 @@ impl Bundler<'_> {
         reporter: &dyn Reporter,
     ) -> Result<ThirdParty<'p>, BundleError> {
         let source = (package.source.as_ref()).expect("a package from git says from where");
-        let reference = source.resolved_reference.as_ref();
-        let key = format!(
-            "git {} {} {}",
-            source.url,
-            reference
-                .or(source.reference.as_ref())
-                .map_or("HEAD", String::as_str),
-            subdirectory(package).unwrap_or_default()
-        );
-        self.built(package, target, &key, reporter, |into| {
+        let content = commit_content(source);
+        self.built(package, target, content.as_deref(), reporter, |into| {
             let folder = into.join("checkout");
             Ok(check_out(source, History::None, &folder, self.index)?)
         })
     }
 
-    /// The wheel that is built from what `unpack` puts into a folder, built once for each interpreter.
+    /// The wheel that is built from what `unpack` puts into a folder, built once for each interpreter if it is known
+    /// what tells its content from all others.
     fn built<'p>(
         &self,
         package: &'p LockedPackage,
         target: &Target,
-        key: &str,
+        content: Option<&str>,
         reporter: &dyn Reporter,
         unpack: impl FnOnce(&Path) -> Result<PathBuf, BundleError>,
     ) -> Result<ThirdParty<'p>, BundleError> {
@@ -197,7 +193,12 @@ impl Bundler<'_> {
             .map(ToString::to_string)
             .unwrap_or_default();
         let epoch = format!("{:?}", self.build.timestamp());
-        let key = format!("third-party/{}", Cache::digest(&[key, &tag, &epoch]));
+        let rules = self.build.rules().key(&package.name);
+        // A lock that does not tell the commit is content with any.
+        let named = format!("{} {}", package.name, package.version);
+        let key = content.unwrap_or(&named);
+        let key = Cache::digest(&[key, &tag, &epoch, &rules]);
+        let key = format!("third-party/{key}");
         let kept = cache.path(Bucket::Builds, &key);
         let _lock = cache.lock(Bucket::Builds, &key)?;
         let known = fs::read_dir(&kept)
@@ -206,7 +207,6 @@ impl Bundler<'_> {
         let path = match known {
             Some(path) => path,
             None => {
-                reporter.building(&package.name);
                 let failed = |source| BundleError::Build {
                     name: package.name.clone(),
                     source: Box::new(source),
@@ -215,9 +215,9 @@ impl Bundler<'_> {
                 let tree = folder.path().join("source");
                 fs::create_dir_all(&tree)?;
                 let project = unpack(&tree)?;
+                let output = folder.path().join("wheel");
                 let wheel = self
-                    .build
-                    .wheel(&project, Kind::Wheel, &folder.path().join("wheel"))
+                    .build_or_take(package, &project, content, &output, reporter)
                     .map_err(failed)?;
                 let unpinned = foreign_wheel(&package.name, &wheel).map_err(failed)?;
                 let local = Local {
@@ -241,6 +241,28 @@ impl Bundler<'_> {
             sha256: crate::fetch::sha256_of(&path)?,
             path,
         })
+    }
+
+    fn build_or_take(
+        &self,
+        package: &LockedPackage,
+        project: &Path,
+        content: Option<&str>,
+        output: &Path,
+        reporter: &dyn Reporter,
+    ) -> Result<PathBuf, BuildError> {
+        let building = || reporter.building(&package.name);
+        let Some(content) = content else {
+            building();
+            return (self.build).wheel_of(&package.name, project, Kind::Wheel, output);
+        };
+        let known = Known {
+            name: &package.name,
+            version: Some(&package.version),
+            content,
+            building: &building,
+        };
+        self.build.wheel_of_known(known, project, output)
     }
 }
 

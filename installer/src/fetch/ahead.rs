@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use resolver::cache::Cache;
 use resolver::dist::{HashedFile, Source};
@@ -16,6 +17,7 @@ use resolver::tag::{Tag, Tags};
 use tokio::runtime::Handle;
 
 use super::{BinaryPolicy, Fetcher, is_of_index};
+use crate::share::Share;
 use crate::wheel::Store;
 
 /// The packages of these groups that any Python wants and that are probably not in the cache.
@@ -50,21 +52,35 @@ pub fn missing(
 }
 
 /// Starts to fetch packages. `sources` are those of the project, `policy` is what its settings say of wheels and
-/// sdists.
+/// sdists, `share` is the store that is asked first, if there is one.
 pub fn fetch_ahead(
     index: &Index,
     sources: &[Source],
     policy: &BinaryPolicy,
+    share: Option<&Arc<Share>>,
     packages: Vec<LockedPackage>,
     runtime: &Handle,
 ) {
+    // What is put there has to be waited for.
+    if share.is_some_and(|share| share.takes_downloads()) {
+        return;
+    }
     for package in packages {
         let (index, sources, policy) = (index.clone(), sources.to_vec(), policy.clone());
-        runtime.spawn(async move { fetch(&index, &sources, &policy, &package).await });
+        let share = share.filter(|share| share.has_downloads()).cloned();
+        runtime.spawn(async move {
+            fetch(&index, &sources, &policy, share.as_deref(), &package).await;
+        });
     }
 }
 
-async fn fetch(index: &Index, sources: &[Source], policy: &BinaryPolicy, package: &LockedPackage) {
+async fn fetch(
+    index: &Index,
+    sources: &[Source],
+    policy: &BinaryPolicy,
+    share: Option<&Share>,
+    package: &LockedPackage,
+) {
     let fetcher = Fetcher {
         index,
         sources,
@@ -72,10 +88,13 @@ async fn fetch(index: &Index, sources: &[Source], policy: &BinaryPolicy, package
         python: None,
         policy,
         folder: &PathBuf::new(),
+        share,
     };
     if only_wheel(package).is_some_and(|wheel| policy.allows(&package.name, &wheel.file)) {
         fetcher.fetch(package, &|_, _| {}).await.ok();
-    } else if let Ok(source) = fetcher.source(package) {
+    } else if share.is_none()
+        && let Ok(source) = fetcher.source(package)
+    {
         index
             .release_files(source, &package.name, &package.version)
             .await;

@@ -15,8 +15,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use resolver::cache::{Bucket, Cache};
 use resolver::dist::{Hash, Source};
+use resolver::git_url::without_credentials;
 use resolver::index::{Index, IndexError, IndexFile};
-use resolver::lock::{LockedPackage, SourceKind};
+use resolver::lock::{LockedPackage, LockedSource, SourceKind};
 use resolver::tag::Tags;
 use resolver::version::Version;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,7 @@ use sha2::{Digest, Sha256};
 
 use crate::install::InstallError;
 use crate::plan::resolve;
+use crate::share::Share;
 
 pub use ahead::{fetch_ahead, missing};
 pub use choose::Refused;
@@ -70,6 +72,8 @@ pub(crate) struct Fetcher<'a> {
     pub(crate) python: Option<&'a Version>,
     pub(crate) policy: &'a BinaryPolicy,
     pub(crate) folder: &'a Path,
+    /// Asked for files before their index is.
+    pub(crate) share: Option<&'a Share>,
 }
 
 impl Fetcher<'_> {
@@ -134,8 +138,26 @@ impl Fetcher<'_> {
             Some(source) if source.kind == SourceKind::Url => {
                 self.fetch_url(package, &source.url, progress).await
             }
-            _ => self.fetch_from_index(package, progress).await,
+            _ => {
+                if let Some(fetched) = self.fetch_shared(package).await {
+                    return Ok(fetched);
+                }
+                let fetched = self.fetch_from_index(package, progress).await?;
+                if let (Some(share), Some(path)) = (self.share, &fetched.path) {
+                    share.publish_archive(path, &fetched.sha256).await;
+                }
+                Ok(fetched)
+            }
         }
+    }
+
+    /// The file that the lock alone tells, if the store that machines share has it. What only an index says of it (that
+    /// it was yanked) stays unknown.
+    async fn fetch_shared(&self, package: &LockedPackage) -> Option<Fetched> {
+        let share = self.share.filter(|_| is_of_index(package))?;
+        let best = self.best(package)?;
+        share.archive(&best.file, best.sha256()?).await?;
+        self.local(package, |_| false)
     }
 
     async fn fetch_from_index(
@@ -322,6 +344,19 @@ impl Fetcher<'_> {
             tracing::debug!("what is to say of {} is not cached: {error}", file.filename);
         }
     }
+}
+
+/// What tells an sdist, or a project in it, from all others, on all machines.
+pub(crate) fn sdist_content(sha256: &str, subdirectory: Option<&str>) -> String {
+    format!("sdist {sha256} {}", subdirectory.unwrap_or_default())
+}
+
+/// The same for a project in a git repository; `None` if the lock does not tell the commit.
+pub(crate) fn commit_content(source: &LockedSource) -> Option<String> {
+    let commit = source.resolved_reference.as_ref()?;
+    let folder = source.subdirectory.as_deref().unwrap_or_default();
+    let url = without_credentials(&source.url);
+    Some(format!("git {url} {commit} {folder}"))
 }
 
 fn remark_key(sha256: &str) -> String {

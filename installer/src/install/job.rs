@@ -10,8 +10,8 @@ use resolver::name::PackageName;
 use serde::{Deserialize, Serialize};
 
 use super::{InstallError, Run, Step, bytecode};
-use crate::build::{BuildError, Kind};
-use crate::fetch::{Fetched, Ranked, sha256_of, unpack_sdist};
+use crate::build::{BuildError, Kind, Known};
+use crate::fetch::{Fetched, Ranked, sdist_content, sha256_of, unpack_sdist};
 use crate::plan::Operation;
 use crate::title::{full_version, pip_command};
 use crate::wheel::{self, DirectUrl, Linker, Options, StoredWheel, WheelError, file_url};
@@ -171,7 +171,8 @@ impl Run<'_> {
             Some(inside) => project.join(inside),
             None => project,
         };
-        let (file, stored) = self.build(step, &project, Kind::Wheel)?;
+        let content = sdist_content(&fetched.sha256, inside);
+        let (file, stored) = self.build(step, &project, Kind::Wheel, Some(&content))?;
         check_identity(step.package, &stored)?;
         let built = Built {
             file,
@@ -187,21 +188,35 @@ impl Run<'_> {
         Ok(stored)
     }
 
-    /// Builds a project and unpacks the wheel. Returns the wheel's file name, too.
+    /// Builds a project and unpacks the wheel. Returns the wheel's file name, too. If it is known what tells `content`
+    /// from all others, another machine may have built it.
     pub(super) fn build(
         &self,
         step: Step<'_>,
         project: &Path,
         kind: Kind,
+        content: Option<&str>,
     ) -> Result<(String, StoredWheel), InstallError> {
-        self.reporter.building(step.operation);
-        let name = &step.package.pretty_name;
+        let (build, package) = (self.installer.build, step.package);
+        let name = &package.pretty_name;
         let output = self.installer.index.cache().temp_dir(Bucket::Builds)?;
-        let wheel = self
-            .installer
-            .build
-            .wheel_of(&step.package.name, project, kind, output.path())
-            .map_err(|error| self.build_failure(step.package, error))?;
+        let building = || self.reporter.building(step.operation);
+        let wheel = match content.filter(|_| kind == Kind::Wheel) {
+            Some(content) => {
+                let known = Known {
+                    name: &package.name,
+                    version: Some(&package.version),
+                    content,
+                    building: &building,
+                };
+                build.wheel_of_known(known, project, output.path())
+            }
+            None => {
+                building();
+                build.wheel_of(&package.name, project, kind, output.path())
+            }
+        };
+        let wheel = wheel.map_err(|error| self.build_failure(package, error))?;
         let file = wheel
             .file_name()
             .map(|name| name.to_string_lossy().into_owned())

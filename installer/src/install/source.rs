@@ -13,7 +13,7 @@ use resolver::requirement::Requirement;
 use super::job::check_identity;
 use super::{InstallError, Run, Step};
 use crate::build::Kind;
-use crate::fetch::check_out;
+use crate::fetch::{check_out, commit_content};
 use crate::plan::resolve;
 use crate::trees::clone_folder;
 use crate::wheel::{DirectUrl, Options, StoredWheel, file_url};
@@ -31,7 +31,7 @@ impl Run<'_> {
             _ => {
                 let folder = resolve(&self.installer.folder, &source.url);
                 (
-                    self.build_tree(step, &folder)?,
+                    self.build_tree(step, &folder, None)?,
                     directory_url(&folder, package.develop),
                 )
             }
@@ -103,13 +103,18 @@ impl Run<'_> {
         unlocked.map(|name| name.to_string()).collect()
     }
 
-    fn build_tree(&self, step: Step<'_>, project: &Path) -> Result<StoredWheel, InstallError> {
+    fn build_tree(
+        &self,
+        step: Step<'_>,
+        project: &Path,
+        content: Option<&str>,
+    ) -> Result<StoredWheel, InstallError> {
         let kind = if step.package.develop {
             Kind::Editable
         } else {
             Kind::Wheel
         };
-        Ok(self.build(step, project, kind)?.1)
+        Ok(self.build(step, project, kind, content)?.1)
     }
 
     /// Poetry: a git package with `develop` is cloned into the environment's `src`, and from then on a directory.
@@ -124,7 +129,7 @@ impl Run<'_> {
         }
         let project = self.check_out(step.package, source, History::All, &folder)?;
         Ok((
-            self.build_tree(step, &project)?,
+            self.build_tree(step, &project, None)?,
             directory_url(&folder, true),
         ))
     }
@@ -147,7 +152,8 @@ impl Run<'_> {
         let temporary = cache.temp_dir(Bucket::Git)?;
         let folder = temporary.path().join("checkout");
         let project = self.check_out(step.package, source, History::None, &folder)?;
-        let stored = self.build_tree(step, &project)?;
+        let content = commit_content(source);
+        let stored = self.build_tree(step, &project, content.as_deref())?;
         if let (Some(key), Some(sha256)) = (key, stored.folder.file_name()) {
             cache.write(Bucket::Builds, &key, sha256.as_encoded_bytes())?;
         }

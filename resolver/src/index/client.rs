@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use reqwest::header::{AUTHORIZATION, HeaderMap, LOCATION, RETRY_AFTER};
-use reqwest::{Certificate, Client, Response, StatusCode};
+use reqwest::{Certificate, Client, Method, Response, StatusCode};
 use rustc_hash::FxHashMap;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use url::Url;
@@ -40,7 +40,17 @@ pub(crate) struct Http {
     pub(crate) credentials: Credentials,
     secure: OnceCell<Result<Client, IndexError>>,
     plain: OnceCell<Result<Client, IndexError>>,
+    direction: Direction,
     gates: Mutex<FxHashMap<String, Arc<Semaphore>>>,
+}
+
+/// Which way bodies go.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Direction {
+    /// From the hosts.
+    Down,
+    /// To them. While a body goes up nothing can be read, so that a time limit of reading means nothing.
+    Up,
 }
 
 /// An answer whose body has not been read yet.
@@ -83,7 +93,12 @@ impl From<IndexError> for Failure {
 
 impl Http {
     pub(crate) fn new(settings: Arc<IndexSettings>) -> Self {
+        Self::of(settings, Direction::Down)
+    }
+
+    pub(crate) fn of(settings: Arc<IndexSettings>, direction: Direction) -> Self {
         Self {
+            direction,
             credentials: Credentials::new(&settings.credentials),
             secure: OnceCell::new(),
             plain: OnceCell::new(),
@@ -156,13 +171,11 @@ impl Http {
 
     /// Sends a request, follows redirects, and returns the first answer that is none.
     pub(crate) async fn open(&self, url: &Url, headers: &HeaderMap) -> Result<Opened, Failure> {
-        if self.settings.offline {
-            return Err(IndexError::Offline { what: shown(url) }.into());
-        }
+        self.refuse_offline(url)?;
         let mut target = url.clone();
         let mut headers = headers.clone();
         for _ in 0..=MAX_REDIRECTS {
-            let opened = self.send(&target, &headers).await?;
+            let opened = self.send(Method::GET, &target, &headers, None).await?;
             if !opened.response.status().is_redirection()
                 || opened.response.status() == StatusCode::NOT_MODIFIED
             {
@@ -177,16 +190,67 @@ impl Http {
         Err(redirect_error(url, "in a loop").into())
     }
 
+    /// Asks whether `url` is there, with retries. Redirects are answers like others.
+    ///
+    /// # Errors
+    /// As [`Http::get`].
+    pub(crate) async fn head(&self, url: &Url) -> Result<StatusCode, IndexError> {
+        let ask = || self.status_of(Method::HEAD, url, None);
+        self.retrying(|| Box::pin(ask())).await
+    }
+
+    /// Sends a body to `url`, with retries. Redirects are answers like others: where the body goes is not for the
+    /// host to say.
+    ///
+    /// # Errors
+    /// As [`Http::get`].
+    pub(crate) async fn put(
+        &self,
+        url: &Url,
+        body: bytes::Bytes,
+    ) -> Result<StatusCode, IndexError> {
+        let bring = || self.status_of(Method::PUT, url, Some(body.clone()));
+        self.retrying(|| Box::pin(bring())).await
+    }
+
+    /// One exchange of which only the status counts.
+    async fn status_of(
+        &self,
+        method: Method,
+        url: &Url,
+        body: Option<bytes::Bytes>,
+    ) -> Result<StatusCode, Failure> {
+        self.refuse_offline(url)?;
+        let opened = self.send(method, url, &HeaderMap::new(), body).await?;
+        Ok(opened.response.status())
+    }
+
+    fn refuse_offline(&self, url: &Url) -> Result<(), IndexError> {
+        if self.settings.offline {
+            return Err(IndexError::Offline { what: shown(url) });
+        }
+        Ok(())
+    }
+
     /// One request, one answer.
-    async fn send(&self, url: &Url, headers: &HeaderMap) -> Result<Opened, Failure> {
+    async fn send(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: &HeaderMap,
+        body: Option<bytes::Bytes>,
+    ) -> Result<Opened, Failure> {
         let url = self.credentials.strip(url);
         let permit = self.enter(&url).await;
         let client = self.client(&url).await?;
-        let mut request = client.get(url.clone()).headers(headers.clone());
+        let mut request = client.request(method, url.clone()).headers(headers.clone());
+        if let Some(body) = body {
+            request = request.timeout(self.allowed(body.len() as u64)).body(body);
+        }
         if !headers.contains_key(AUTHORIZATION)
             && let Some(login) = self.credentials.of(&url)
         {
-            request = request.basic_auth(login.user, Some(login.password));
+            request = login.authorize(request);
         }
         let started = Instant::now();
         let response = match request.send().await {
@@ -222,8 +286,7 @@ impl Http {
             Err(error) => return Err(connection_failure(&opened.url, error)),
         };
         // A time-out for every read alone would wait for ever on a server that sends a byte now and then.
-        let allowed = Duration::from_secs(self.settings.timeout) * PATIENCE
-            + Duration::from_secs(received / SLOWEST_BYTES_PER_SECOND);
+        let allowed = self.allowed(received);
         if chunk.is_some() && opened.started.elapsed() > allowed {
             return Err(IndexError::Slow {
                 url: shown(&opened.url),
@@ -232,6 +295,12 @@ impl Http {
             .into());
         }
         Ok(chunk)
+    }
+
+    /// How long a body of this length may take.
+    fn allowed(&self, length: u64) -> Duration {
+        Duration::from_secs(self.settings.timeout) * PATIENCE
+            + Duration::from_secs(length / SLOWEST_BYTES_PER_SECOND)
     }
 
     /// Waits for a free place among the requests to a host.
@@ -254,12 +323,12 @@ impl Http {
     async fn client(&self, url: &Url) -> Result<&Client, IndexError> {
         let client = match url.scheme() {
             "https" => {
-                let settings = Arc::clone(&self.settings);
-                let build = async || blocking(move || secure_client(&settings)).await;
+                let (settings, direction) = (Arc::clone(&self.settings), self.direction);
+                let build = async || blocking(move || secure_client(&settings, direction)).await;
                 self.secure.get_or_init(build).await
             }
             "http" => {
-                let build = async || plain_client(&self.settings);
+                let build = async || plain_client(&self.settings, self.direction);
                 self.plain.get_or_init(build).await
             }
             scheme => {
@@ -305,12 +374,12 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
     }
 }
 
-fn secure_client(settings: &IndexSettings) -> Result<Client, IndexError> {
+fn secure_client(settings: &IndexSettings, direction: Direction) -> Result<Client, IndexError> {
     let mut roots = Vec::new();
     for path in &settings.certificates {
         roots.extend(read_certificates(path)?);
     }
-    let builder = builder(settings).tls_certs_merge(roots);
+    let builder = builder(settings, direction).tls_certs_merge(roots);
     builder
         .build()
         .map_err(|error| IndexError::NoRootCertificates {
@@ -318,31 +387,34 @@ fn secure_client(settings: &IndexSettings) -> Result<Client, IndexError> {
         })
 }
 
-fn plain_client(settings: &IndexSettings) -> Result<Client, IndexError> {
-    let builder = builder(settings).tls_certs_only([]);
+fn plain_client(settings: &IndexSettings, direction: Direction) -> Result<Client, IndexError> {
+    let builder = builder(settings, direction).tls_certs_only([]);
     builder.build().map_err(|error| IndexError::Tls {
         host: "any host".to_owned(),
         reason: innermost(&error),
     })
 }
 
-fn builder(settings: &IndexSettings) -> reqwest::ClientBuilder {
+fn builder(settings: &IndexSettings, direction: Direction) -> reqwest::ClientBuilder {
     // The program chooses the provider; where nobody has chosen (tests), this is it.
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         // An error means that another thread was faster, which is as good.
         drop(rustls::crypto::ring::default_provider().install_default());
     }
     let timeout = Duration::from_secs(settings.timeout.max(1));
-    Client::builder()
+    let builder = Client::builder()
         .user_agent(&settings.user_agent)
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .connect_timeout(timeout)
-        .read_timeout(timeout)
         .pool_max_idle_per_host(settings.connections)
         // The library's windows bound a download to some megabytes per round trip.
         .http2_initial_stream_window_size(8 << 20)
-        .http2_initial_connection_window_size(32 << 20)
+        .http2_initial_connection_window_size(32 << 20);
+    match direction {
+        Direction::Down => builder.read_timeout(timeout),
+        Direction::Up => builder,
+    }
 }
 
 fn read_certificates(path: &Path) -> Result<Vec<Certificate>, IndexError> {

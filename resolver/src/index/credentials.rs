@@ -1,15 +1,28 @@
-//! Which user name and password go with a request.
+//! Which user name and password, or which token, goes with a request.
 
 use std::sync::{PoisonError, RwLock};
 
 use percent_encoding::percent_decode_str;
+use reqwest::RequestBuilder;
 use url::Url;
 
-/// A user name and a password. Its debug form shows neither.
+/// What proves to a host who is asking. Its debug form does not show it.
 #[derive(Clone, Eq, PartialEq)]
-pub(crate) struct Login {
-    pub(crate) user: String,
-    pub(crate) password: String,
+pub(crate) enum Login {
+    /// A user name and a password.
+    Basic { user: String, password: String },
+    /// A bearer token.
+    Token(String),
+}
+
+impl Login {
+    /// Puts it on a request.
+    pub(crate) fn authorize(self, request: RequestBuilder) -> RequestBuilder {
+        match self {
+            Self::Basic { user, password } => request.basic_auth(user, Some(password)),
+            Self::Token(token) => request.bearer_auth(token),
+        }
+    }
 }
 
 impl std::fmt::Debug for Login {
@@ -35,11 +48,8 @@ impl Credentials {
         let credentials = Self::default();
         for (prefix, user, password) in configured {
             if let Ok(base) = Url::parse(prefix) {
-                let login = Login {
-                    user: user.clone(),
-                    password: password.clone(),
-                };
-                credentials.add(base, login);
+                let (user, password) = (user.clone(), password.clone());
+                credentials.add(base, Login::Basic { user, password });
             }
         }
         credentials
@@ -71,7 +81,8 @@ impl Credentials {
         best.map(|(_, entry)| entry.login.clone())
     }
 
-    fn add(&self, base: Url, login: Login) {
+    /// Remembers a login for what lies below `base`.
+    pub(crate) fn add(&self, base: Url, login: Login) {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         let known = |entry: &Entry| entry.base == base && entry.login == login;
         if !entries.iter().any(known) {
@@ -85,7 +96,7 @@ fn login_in(url: &Url) -> Option<Login> {
         return None;
     }
     let decode = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
-    Some(Login {
+    Some(Login::Basic {
         user: decode(url.username()),
         password: decode(url.password().unwrap_or("")),
     })
@@ -117,12 +128,13 @@ fn segments(url: &Url) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::Credentials;
+    use super::{Credentials, Login};
 
     fn user(credentials: &Credentials, url: &str) -> Option<String> {
-        credentials
-            .of(&url.parse().unwrap())
-            .map(|login| login.user)
+        match credentials.of(&url.parse().unwrap())? {
+            Login::Basic { user, .. } => Some(user),
+            Login::Token(token) => Some(token),
+        }
     }
 
     fn entry(url: &str, user: &str) -> (String, String, String) {
@@ -161,10 +173,24 @@ mod tests {
         let login = credentials
             .of(&"https://host/simple/six/".parse().unwrap())
             .unwrap();
-        assert_eq!(
-            (login.user.as_str(), login.password.as_str()),
-            ("me@work", "p:ss")
-        );
+        let expected = Login::Basic {
+            user: "me@work".to_owned(),
+            password: "p:ss".to_owned(),
+        };
+        assert!(login == expected);
         assert!(!format!("{login:?}").contains("p:ss"));
+    }
+
+    #[test]
+    fn tokens_are_for_one_host_too() {
+        let credentials = Credentials::default();
+        let base = "https://host/cache".parse().unwrap();
+        credentials.add(base, Login::Token("secret".to_owned()));
+        assert_eq!(
+            user(&credentials, "https://host/cache/ac/1").unwrap(),
+            "secret"
+        );
+        assert_eq!(user(&credentials, "https://other/cache/ac/1"), None);
+        assert!(!format!("{:?}", Login::Token("secret".to_owned())).contains("secret"));
     }
 }

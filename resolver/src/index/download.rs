@@ -60,13 +60,59 @@ pub(super) async fn fetch(
     if url.scheme() == "file" {
         return copy(index.cache().clone(), url.clone(), wanted).await;
     }
-    let reported = AtomicU64::new(0);
-    let (temporary, computed) = index
-        .http()
-        .retrying(|| Box::pin(receive(index, url, &wanted, headers, progress, &reported)))
-        .await?;
-    let cache = index.cache().clone();
+    let cache = index.cache();
+    let (temporary, computed) = bring(index.http(), cache, url, &wanted, headers, progress).await?;
+    let cache = cache.clone();
     blocking(move || keep(&cache, temporary, &computed, &wanted)).await
+}
+
+/// Brings a body that must have this sha256 to a temporary file among the archives.
+///
+/// # Errors
+/// When it can't be had, or is another one.
+pub(super) async fn fetch_object(
+    http: &Http,
+    cache: &Cache,
+    url: &Url,
+    sha256: &Hash,
+) -> Result<NamedTempFile, IndexError> {
+    let wanted = Wanted::new(&sha256.hex, std::slice::from_ref(sha256))?;
+    let (temporary, computed) =
+        bring(http, cache, url, &wanted, &HeaderMap::new(), &|_| {}).await?;
+    wanted.check(&computed)?;
+    Ok(temporary)
+}
+
+async fn bring(
+    http: &Http,
+    cache: &Cache,
+    url: &Url,
+    wanted: &Wanted,
+    headers: &HeaderMap,
+    progress: Progress<'_>,
+) -> Result<(NamedTempFile, Vec<Hash>), IndexError> {
+    let reported = AtomicU64::new(0);
+    http.retrying(|| {
+        Box::pin(receive(
+            http, cache, url, wanted, headers, progress, &reported,
+        ))
+    })
+    .await
+}
+
+/// Gives a file of the archives' file system that has this sha256 its place among the archives.
+///
+/// # Errors
+/// When it can't be moved there.
+pub fn keep_archive(
+    cache: &Cache,
+    temporary: NamedTempFile,
+    filename: &str,
+    sha256: &str,
+) -> Result<PathBuf, IndexError> {
+    let hash = Hash::sha256(sha256);
+    let wanted = Wanted::new(filename, std::slice::from_ref(&hash))?;
+    keep(cache, temporary, &[hash], &wanted)
 }
 
 /// What a file must be.
@@ -122,7 +168,8 @@ impl Wanted {
 
 /// One try: the body goes to a temporary file.
 async fn receive(
-    index: &Index,
+    http: &Http,
+    cache: &Cache,
     url: &Url,
     wanted: &Wanted,
     headers: &HeaderMap,
@@ -132,7 +179,6 @@ async fn receive(
     let mut headers = headers.clone();
     // What is hashed is the file, not some packed form of it.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    let http: &Http = index.http();
     let mut opened = http.open(url, &headers).await?;
     match opened.response.status() {
         StatusCode::OK => {}
@@ -140,7 +186,7 @@ async fn receive(
     }
     // Hashing and writing have threads of their own, so that those of the network never wait for the disk.
     let (sender, receiver) = mpsc::channel(PARTS_IN_FLIGHT);
-    let (cache, hashes) = (index.cache().clone(), wanted.hashes.clone());
+    let (cache, hashes) = (cache.clone(), wanted.hashes.clone());
     let writer = tokio::task::spawn_blocking(move || write(&cache, receiver, &hashes));
     let mut meter = Meter {
         received: 0,
@@ -288,7 +334,8 @@ fn cannot_keep(filename: &str, error: io::Error) -> IndexError {
     IndexError::file(format!("`{filename}` can't be kept in the cache"), error)
 }
 
-fn refusal(url: &Url, status: StatusCode) -> IndexError {
+/// What it means that a file is not there, or must not be had.
+pub(super) fn refusal(url: &Url, status: StatusCode) -> IndexError {
     let url = shown(url);
     match status.as_u16() {
         code @ (401 | 403) => IndexError::Unauthorized { url, code },

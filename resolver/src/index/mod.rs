@@ -11,6 +11,8 @@
 //! result nobody looks at. Answers do not depend on the order in which they arrive. On disk, pages live by the rules
 //! of HTTP (`stored`), metadata for ever, beside a fingerprint of the release's files (`shelf`), files under their
 //! SHA-256. Of a page only the list of its releases stays in memory.
+//!
+//! The client also serves whoever keeps things of his own on an HTTP server (`objects`).
 
 mod ask;
 mod choice;
@@ -25,6 +27,7 @@ mod flat;
 mod freshness;
 mod listing;
 mod merge;
+mod objects;
 mod once;
 mod page;
 mod range;
@@ -49,7 +52,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 pub use ask::Reply;
-pub use download::cached as cached_archive;
+pub use download::{cached as cached_archive, keep_archive};
+pub use objects::Objects;
 pub use recording::Recording;
 
 use crate::cache::Cache;
