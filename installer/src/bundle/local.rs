@@ -207,7 +207,7 @@ impl Local<'_> {
                 let kept = self.cache.path(Bucket::Builds, &key);
                 let _removed = RemovedAtEnd(&kept);
                 let built = self
-                    .build_copy(name, folder, &files, &key)
+                    .build_copy(name, folder, &files, &key, Build::Here)
                     .map_err(failed)?;
                 let wheel = built.ok_or_else(|| BundleError::SourcesChanged {
                     folder: folder.to_owned(),
@@ -231,7 +231,7 @@ impl Local<'_> {
                 // Another process was faster.
                 return Ok(foreign_wheel(name, &wheel)?);
             }
-            if let Some(wheel) = self.build_copy(name, folder, &files, &key)? {
+            if let Some(wheel) = self.build_copy(name, folder, &files, &key, Build::OrShared)? {
                 return Ok(foreign_wheel(name, &wheel)?);
             }
         }
@@ -282,6 +282,7 @@ impl Local<'_> {
         folder: &Path,
         files: &[tree::TreeFile],
         key: &str,
+        from: Build,
     ) -> Result<Option<PathBuf>, BuildError> {
         let copy = self
             .cache
@@ -306,7 +307,15 @@ impl Local<'_> {
             content: &content,
             building: &|| self.reporter.building(name),
         };
-        let wheel = match self.build.wheel_of_known(known, &source, output.path()) {
+        let built = match from {
+            Build::OrShared => self.build.wheel_of_known(known, &source, output.path()),
+            Build::Here => {
+                self.reporter.building(name);
+                self.build
+                    .wheel_of(name, &source, Kind::Wheel, output.path())
+            }
+        };
+        let wheel = match built {
             // What is outside of the folder has no part in its content, so this wheel is not shared.
             Err(BuildError::Backend { .. }) => {
                 (self.build).wheel_of(name, folder, Kind::Wheel, output.path())?
@@ -319,6 +328,15 @@ impl Local<'_> {
         fs::rename(wheel, &path)?;
         Ok(Some(path))
     }
+}
+
+/// Where a wheel may come from.
+#[derive(Clone, Copy)]
+enum Build {
+    /// From another machine that has built it.
+    OrShared,
+    /// From nowhere else.
+    Here,
 }
 
 /// Why a foreign wheel can't be built.
