@@ -1,6 +1,6 @@
 //! `mpoetry cache list`: which caches there are.
 
-use resolver::cache::{Bucket, Cache};
+use resolver::cache::{Bucket, Cache, entries};
 use resolver::index::kept_sources;
 
 use crate::console::INFO;
@@ -29,9 +29,13 @@ pub(crate) fn run(cx: &Context, _: &ListArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The buckets that hold no answers of sources, as far as they are there.
+/// The buckets that hold something other than answers of sources.
 pub(super) fn others(cache: &Cache) -> impl Iterator<Item = Bucket> {
     let of_sources = [Bucket::Index, Bucket::Metadata];
     let others = Bucket::ALL.into_iter();
-    others.filter(move |bucket| !of_sources.contains(bucket) && cache.bucket(*bucket).exists())
+    let holds_something = |bucket: Bucket| {
+        let entries = entries(&cache.bucket(bucket));
+        entries.is_ok_and(|entries| !entries.is_empty())
+    };
+    others.filter(move |bucket| !of_sources.contains(bucket) && holds_something(*bucket))
 }

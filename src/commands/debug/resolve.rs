@@ -4,8 +4,10 @@ use std::cmp::Reverse;
 
 use resolver::constraint::Constraint;
 use resolver::lock::{LockedPackage, Tree};
-use resolver::project::{Project, ProjectError};
-use resolver::solver::{Part, Request};
+use resolver::name::{ExtraName, GroupName};
+use resolver::project::{Group, Project, ProjectError};
+use resolver::requirement::Requirement;
+use resolver::solver::{self, Part, Request, Wish};
 
 use crate::commands::show::print_tree;
 use crate::console::{BOLD, NAME};
@@ -19,7 +21,7 @@ use crate::table::{Edge, compact};
 /// The lock file is neither read nor written.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ResolveArgs {
-    /// Requirements to resolve instead of the project's own, in the form that `add` takes
+    /// Packages to resolve instead of what the project requires: a name, `name@constraint`, or a line of PEP 508
     package: Vec<String>,
     /// Extras of these packages (repeat it, or separate names by spaces)
     #[arg(short = 'E', long)]
@@ -79,7 +81,50 @@ fn subject(cx: &Context, args: &ResolveArgs) -> Result<Project, Failure> {
             Constraint::parse_marker_version(python).map_err(ProjectError::Python)?;
         project.python_versions.clone_from(python);
     }
+    if !args.package.is_empty() {
+        let words = args.package.iter();
+        let requirements = words.map(|word| requirement(cx, word, &args.extras));
+        project.groups = vec![Group {
+            name: GroupName::main(),
+            optional: false,
+            requirements: requirements.collect::<Result<_, _>>()?,
+        }];
+        project.extra_requirements.clear();
+        project.extras.clear();
+    }
     Ok(project)
+}
+
+/// What a word asks for.
+///
+/// Poetry: a mere name asks for the newest release, or what is compatible with it.
+fn requirement(cx: &Context, word: &str, extras: &[String]) -> Result<Requirement, Failure> {
+    let folder = &cx.project()?.root;
+    let (name, constraint) = match word.split_once('@') {
+        Some((name, constraint)) if Constraint::parse(constraint).is_ok() => (name, constraint),
+        _ => (word, ""),
+    };
+    let mut requirement = Requirement::parse(name, Some(folder)).map_err(Failure::caused)?;
+    if !constraint.is_empty() {
+        let constraint = Constraint::parse(constraint).map_err(Failure::caused)?;
+        requirement = requirement.with_constraint(constraint);
+    } else if !requirement.origin.is_direct() && requirement.constraint.is_any() {
+        let wish = Wish {
+            name: &requirement.pretty_name,
+            constraint: None,
+            prereleases: false,
+            source: None,
+        };
+        let runtime = cx.runtime()?.handle();
+        let newest = solver::newest(cx.project()?, &wish, cx.index()?, runtime)?;
+        let constraint = Constraint::parse(&newest.caret()).map_err(Failure::caused)?;
+        requirement = requirement.with_constraint(constraint);
+    }
+    let extras = extras.iter().flat_map(|value| value.split_whitespace());
+    requirement.extras.extend(extras.map(ExtraName::new));
+    requirement.extras.sort();
+    requirement.extras.dedup();
+    Ok(requirement)
 }
 
 /// Poetry: what others need comes before them.
