@@ -210,10 +210,10 @@ mod tests {
         }
         let expected = [
             ".removed-4",
-            "index-v2/key/.tmp-2",
-            "wheels-v1/.unpacking-1",
             "builds-v1/.tmp-3",
             "builds-v1/third-party/key.lock",
+            "index-v2/key/.tmp-2",
+            "wheels-v1/.unpacking-1",
         ];
         assert_eq!(names(&cache, &cache.leftovers().unwrap()), expected);
     }

@@ -127,7 +127,7 @@ mod tests {
     fn lockfile() -> Lockfile {
         let package = |name: &str, requirements: &str| {
             format!(
-                "[[package]]\nname = \"{name}\"\nversion = \"1\"\n[package.dependencies]\n{requirements}\n"
+                "[[package]]\nname = \"{name}\"\nversion = \"1\"\npython-versions = \"*\"\n[package.dependencies]\n{requirements}\n"
             )
         };
         let text = [
