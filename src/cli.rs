@@ -7,7 +7,10 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::arguments::Words;
-use crate::commands::{affected, bundle, env, graph, install, lock, run, sync, update};
+use crate::commands::{
+    about, affected, bundle, cache, check, debug, env, graph, help, install, list, lock, run, search,
+    show, sync, update,
+};
 use crate::console::{BOLD, Console, INFO, NAME, VALUE};
 use crate::failure::Failure;
 
@@ -21,6 +24,7 @@ pub(crate) use resolver::lock::POETRY_VERSION;
     name = "mpoetry",
     disable_version_flag = true,
     disable_help_flag = true,
+    disable_help_subcommand = true,
     args_override_self = true,
     subcommand_required = true,
     max_term_width = 100
@@ -55,7 +59,7 @@ pub(crate) struct Globals {
     no_ansi: bool,
     /// Ask no questions, take the defaults
     #[arg(short, long, global = true)]
-    no_interaction: bool,
+    pub(crate) no_interaction: bool,
     /// Accepted for Poetry's sake: there are no plugins
     #[arg(long, global = true)]
     no_plugins: bool,
@@ -76,16 +80,24 @@ pub(crate) struct Globals {
 /// All commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    About(about::AboutArgs),
     Affected(affected::AffectedArgs),
     Bundle(Box<bundle::BundleArgs>),
     #[command(subcommand)]
+    Cache(cache::CacheCommand),
+    Check(check::CheckArgs),
+    #[command(subcommand)]
+    Debug(debug::DebugCommand),
+    #[command(subcommand)]
     Env(env::EnvCommand),
     Graph(graph::GraphArgs),
+    Help(help::HelpArgs),
     Install(install::InstallArgs),
-    /// Lists commands
-    List,
+    List(list::ListArgs),
     Lock(lock::LockArgs),
     Run(run::RunArgs),
+    Search(search::SearchArgs),
+    Show(show::ShowArgs),
     Sync(sync::SyncArgs),
     Update(update::UpdateArgs),
 }
@@ -116,26 +128,17 @@ pub(crate) fn parse(words: Words, console: &Console) -> Result<Option<Cli>, Fail
     }
     let name = known_command(&words.command)?;
     let program = std::iter::once(OsString::from("mpoetry"));
-    let parsed = with_whole_help(Cli::command())
+    let parsed = Cli::command()
         .try_get_matches_from(program.chain(words.arguments))
         .and_then(|matches| Cli::from_arg_matches(&matches));
     match parsed {
         Ok(cli) => Ok(Some(cli)),
         Err(error) if error.kind() == ErrorKind::DisplayHelp => {
-            console.line(error.render().ansi().to_string().trim_end());
+            crate::help::print(console, &name);
             Ok(None)
         }
         Err(error) => Err(Failure::new(fault(&error, &name))),
     }
-}
-
-/// Help has one form, whether it is asked for by `-h` or `--help`: a line per option, and all that is said
-/// about the command.
-fn with_whole_help(command: clap::Command) -> clap::Command {
-    command.mut_subcommands(|command| {
-        let about = command.get_long_about().or(command.get_about()).cloned();
-        with_whole_help(command.about(about.unwrap_or_default()))
-    })
 }
 
 /// Poetry's words for a fault that clap found with `command`.
@@ -244,13 +247,13 @@ const POETRY_COMMANDS: [&str; 36] = [
 const DOCUMENTATION: &str = "https://python-poetry.org/docs/cli/";
 
 /// The name of the command that these words begin with.
-fn known_command(words: &[String]) -> Result<String, Failure> {
+pub(crate) fn known_command(words: &[String]) -> Result<String, Failure> {
     let first = words.first().map_or("", String::as_str);
     let two = words.get(1).map(|second| format!("{first} {second}"));
     let two = two.unwrap_or_default();
     let known = commands();
     for name in [two.as_str(), first] {
-        if known.iter().any(|command| command.name == name) || name == "help" {
+        if known.iter().any(|command| command.name == name) {
             return Ok(name.to_owned());
         }
         if POETRY_COMMANDS.contains(&name) {
@@ -342,36 +345,67 @@ fn listed(namespace: String, command: &clap::Command) -> Listed {
 
 /// What `mpoetry` alone and `mpoetry list` print, in the form of Poetry's `list`.
 pub(crate) fn print_overview(console: &Console) {
+    print_head(console);
+    print_commands(console, &commands());
+}
+
+/// As [`print_overview`], but with the commands of one namespace alone.
+///
+/// # Errors
+/// When there are none.
+pub(crate) fn print_namespace(console: &Console, namespace: &str) -> Result<(), Failure> {
+    let mut commands = commands();
+    commands.retain(|command| {
+        command
+            .name
+            .split_once(' ')
+            .is_some_and(|it| it.0 == namespace)
+    });
+    if commands.is_empty() {
+        let text = format!("There are no commands in the \"{namespace}\" namespace.");
+        return Err(Failure::new(text));
+    }
+    print_head(console);
+    console.line(format_args!(
+        "\n{BOLD}Available commands for the \"{namespace}\" namespace:{BOLD:#}"
+    ));
+    let width = commands
+        .iter()
+        .map(|command| command.name.len())
+        .max()
+        .unwrap_or(0);
+    for Listed { name, about } in &commands {
+        console.line(format_args!("  {NAME}{name:<width$}{NAME:#}  {about}"));
+    }
+    Ok(())
+}
+
+/// What stands before the commands.
+fn print_head(console: &Console) {
     console.line(poetry_version());
     console.line(format_args!(
         "\n{BOLD}Usage:{BOLD:#}\n  command [options] [arguments]"
     ));
     console.line(format_args!("\n{BOLD}Options:{BOLD:#}"));
     for option in Cli::command().get_arguments() {
-        let short = option
-            .get_short()
-            .map_or_else(|| "    ".to_owned(), |c| format!("-{c}, "));
-        let long = option.get_long().unwrap_or_default();
-        let value = option
-            .get_value_names()
-            .filter(|_| option.get_action().takes_values());
-        let value = value.map_or_else(String::new, |names| format!("={}", names.join(" ")));
         let help = option
             .get_help()
             .map(ToString::to_string)
             .unwrap_or_default();
-        let names = format!("{short}--{long}{value}");
+        let names = crate::help::names_of(option);
         console.line(format_args!("  {VALUE}{names:<27}{VALUE:#}{help}"));
     }
+}
+
+fn print_commands(console: &Console, commands: &[Listed]) {
     console.line(format_args!("\n{BOLD}Available commands:{BOLD:#}"));
-    let commands = commands();
     let width = commands
         .iter()
         .map(|command| command.name.len())
         .max()
         .unwrap_or(0);
     let mut group = "";
-    for Listed { name, about } in &commands {
+    for Listed { name, about } in commands {
         let namespace = name.split_once(' ').map_or("", |(namespace, _)| namespace);
         if namespace != group {
             console.line(format_args!("\n {VALUE}{namespace}{VALUE:#}"));
@@ -456,7 +490,7 @@ mod tests {
             fault("env").starts_with("The requested command does not exist in the env namespace.")
         );
         assert!(fault("env").ends_with("https://python-poetry.org/docs/cli/#env"));
-        for command in ["add", "self", "cache clear", "shell"] {
+        for command in ["add", "self", "shell"] {
             let expected = format!("The command \"{command}\" is not supported by mpoetry yet;");
             assert!(fault(command).starts_with(&expected), "{command}");
         }

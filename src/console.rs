@@ -11,6 +11,8 @@ use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use resolver::unchanged::Said;
 
+use crate::variables::Variables;
+
 /// Poetry: its `<info>` style.
 pub(crate) const INFO: Style = AnsiColor::Blue.on_default();
 /// Poetry: its `<c1>` style, for names.
@@ -133,6 +135,27 @@ impl Console {
             && io::stderr().is_terminal()
     }
 
+    /// Are there colours on stdout?
+    pub(crate) fn is_coloured(&self) -> bool {
+        self.out != ColorChoice::Never
+    }
+
+    /// How many columns a line on stdout may have.
+    ///
+    /// Poetry: `COLUMNS` counts more than the terminal; without either it is 80.
+    pub(crate) fn width(&self, variables: &Variables) -> usize {
+        let told = variables
+            .filled("COLUMNS")
+            .and_then(|text| text.parse().ok());
+        let of_terminal = || {
+            let (width, _) = terminal_size::terminal_size_of(io::stdout())?;
+            Some(usize::from(width.0))
+        };
+        told.filter(|&width| width > 0)
+            .or_else(of_terminal)
+            .unwrap_or(80)
+    }
+
     /// Data or words on stdout, with a line end.
     pub(crate) fn line(&self, text: impl Display) {
         if !self.is_quiet() {
@@ -166,6 +189,15 @@ impl Console {
                 )
                 .ok();
             self.note(Said::Err(text));
+        }
+    }
+
+    /// Words on stderr that an answer may follow on the same line.
+    pub(crate) fn prompt(&self, text: impl Display) {
+        if !self.is_quiet() {
+            AutoStream::new(io::stderr(), self.err)
+                .write_all(text.to_string().as_bytes())
+                .ok();
         }
     }
 

@@ -12,7 +12,7 @@ use installer::build::{BuildFrontend, BuildRules};
 use installer::environment::Environment;
 use installer::python::Interpreter;
 use installer::share::Share;
-use resolver::cache::Cache;
+use resolver::cache::{Cache, Lock};
 use resolver::constraint::Constraint;
 use resolver::dist::Source;
 use resolver::git_url;
@@ -26,8 +26,8 @@ use resolver::solver::{self, Part, Reporter, Request};
 use tokio::runtime::Runtime;
 
 use crate::cli::Globals;
-use crate::console::Console;
-use crate::environment::{self, Environments};
+use crate::console::{Console, INFO};
+use crate::environment::{self, Environments, Surroundings};
 use crate::failure::{self, Failure};
 use crate::progress::{Notes, Resolving};
 use crate::remote_cache::RemoteCacheArgs;
@@ -48,11 +48,15 @@ pub(crate) struct Context<'a> {
     /// Where the search for the project begins.
     start: PathBuf,
     pub(crate) no_cache: bool,
+    /// May questions be asked?
+    pub(crate) is_interactive: bool,
     variables: Variables,
     root: OnceCell<PathBuf>,
     manifest: OnceCell<toml::Table>,
     project: OnceCell<Project>,
     settings: OnceCell<Settings>,
+    /// Held while it lives: others take nothing away from the cache.
+    cache_in_use: OnceCell<Option<Lock>>,
     environment: OnceCell<Environment>,
     /// Never shut down: what it still does when a command is done (fetching pages that turned out not to
     /// matter) is not worth waiting for, and every write to the cache is atomic.
@@ -93,12 +97,11 @@ impl<'a> Context<'a> {
         if console.is_debug() {
             log_to_stderr();
         }
-        Ok(Self::begin(
-            console,
-            start,
-            globals.no_cache,
-            Variables::of_process(),
-        ))
+        let variables = Variables::of_process();
+        Ok(Self {
+            is_interactive: !globals.no_interaction && !console.is_quiet(),
+            ..Self::begin(console, start, globals.no_cache, variables)
+        })
     }
 
     /// A run in the current folder, without any option.
@@ -121,11 +124,13 @@ impl<'a> Context<'a> {
             began: SystemTime::now(),
             start,
             no_cache,
+            is_interactive: false,
             variables,
             root: OnceCell::new(),
             manifest: OnceCell::new(),
             project: OnceCell::new(),
             settings: OnceCell::new(),
+            cache_in_use: OnceCell::new(),
             environment: OnceCell::new(),
             runtime: Rc::default(),
             indexes: Rc::default(),
@@ -150,6 +155,7 @@ impl<'a> Context<'a> {
             runtime: Rc::clone(&self.runtime),
             indexes: Rc::clone(&self.indexes),
             remote_cache: Rc::clone(&self.remote_cache),
+            is_interactive: self.is_interactive,
             ..Self::begin(self.console, root, self.no_cache, variables)
         }
     }
@@ -235,7 +241,25 @@ impl<'a> Context<'a> {
     /// # Errors
     /// As [`Context::settings`].
     pub(crate) fn cache(&self) -> Result<Cache, Failure> {
-        Ok(Cache::new(&self.settings()?.cache))
+        let cache = Cache::new(&self.settings()?.cache);
+        // One that can't be written to can't be cleared by others either.
+        self.cache_in_use.get_or_init(|| cache.share().ok());
+        Ok(cache)
+    }
+
+    /// Our cache, while nobody else uses it, for taking things away. Not together with [`Context::cache`].
+    ///
+    /// # Errors
+    /// As [`Context::settings`], or when the cache can't be locked.
+    pub(crate) fn own_cache(&self) -> Result<(Cache, Lock), Failure> {
+        let cache = Cache::new(&self.settings()?.cache);
+        let busy = || {
+            let text = "Waiting for other commands that use the cache...";
+            self.console
+                .error_line(format_args!("{INFO}{text}{INFO:#}"));
+        };
+        let lock = cache.own(busy).map_err(Failure::caused)?;
+        Ok((cache, lock))
     }
 
     /// Finds and makes the project's environments.
@@ -264,6 +288,18 @@ impl<'a> Context<'a> {
             self.tell_environment(&environment.root);
             Ok(environment)
         })
+    }
+
+    /// The project's environment as it is. Makes none.
+    ///
+    /// # Errors
+    /// When no Python fits.
+    pub(crate) fn surroundings(&self) -> Result<Surroundings, Failure> {
+        let found = self.environments()?.look(self.project()?, self.console)?;
+        if let Some(environment) = &found.environment {
+            self.tell_environment(&environment.root);
+        }
+        Ok(found)
     }
 
     /// Poetry: `-v` tells which virtual environment is used.

@@ -5,18 +5,22 @@
 //! for a command that has nothing to do.
 
 mod arguments;
+mod ask;
 mod cli;
 mod commands;
 mod console;
 mod context;
 mod environment;
 mod failure;
+mod help;
+mod json;
 mod progress;
 mod remote_cache;
 mod selection;
 mod settings;
 mod shell;
 mod shortcut;
+mod table;
 mod variables;
 
 use std::ffi::OsString;

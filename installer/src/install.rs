@@ -31,6 +31,7 @@ use crate::trees::clone_folder;
 use crate::wheel::{Linker, Site, Store, file_url, remove, remove_leftovers, remove_stray};
 
 pub use error::InstallError;
+pub(crate) use job::built_wheel;
 
 /// Called as an installation goes on; `()` is silent.
 pub trait Reporter: Send + Sync {

@@ -19,6 +19,7 @@
 //! | [`bundle`] | services with their libraries, as wheels |
 //! | [`oci`] | container images, written without a container engine |
 //! | [`share`] | wheels that other machines built |
+//! | [`prune`] | taking from the cache what is of no use any more |
 //!
 //! What makes an installation safe is the order of things: a file's hash is checked before anything is made of it; a
 //! wheel is checked whole and unpacked beside the cache's entry before that appears, by one rename; its links come
@@ -34,6 +35,7 @@ pub mod fetch;
 pub mod install;
 pub mod oci;
 pub mod plan;
+pub mod prune;
 pub mod python;
 pub mod share;
 mod swap;

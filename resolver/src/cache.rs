@@ -3,14 +3,20 @@
 //! Two kinds of things live here. *Entries* are small values that [`Cache::read`] and [`Cache::write`] guard with a
 //! checksum, so that a torn file after a power cut is a miss. *Trees and archives* are made in a [`Cache::temp_dir`]
 //! of their bucket and renamed into place, so that other processes see all of a thing or nothing of it.
-//! Nobody needs a lock to read or write; [`Cache::lock`] is for work that should not be done twice.
+//! Nobody needs a lock to read or write; [`Cache::lock`] is for work that should not be done twice. But whoever uses the
+//! cache says so ([`Cache::share`]), so that nothing is taken away meanwhile ([`Cache::own`]).
 
+mod contents;
+
+use std::fs::TryLockError;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
 use fs_err as fs;
 use sha2::{Digest, Sha256};
+
+pub use contents::{Usage, entries};
 
 /// A kind of cached thing; its folder name carries the version of its format.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,6 +40,25 @@ pub enum Bucket {
 }
 
 impl Bucket {
+    /// All of them, by name.
+    pub const ALL: [Self; 8] = [
+        Self::Archives,
+        Self::Builds,
+        Self::Git,
+        Self::Index,
+        Self::Metadata,
+        Self::Pythons,
+        Self::Unchanged,
+        Self::Wheels,
+    ];
+
+    /// What users call it: its folder's name without the version.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        let folder = self.folder();
+        folder.split_once("-v").map_or(folder, |(name, _)| name)
+    }
+
     /// The folder's name.
     #[must_use]
     pub fn folder(self) -> &'static str {
@@ -59,6 +84,8 @@ pub struct Cache {
 /// An entry's first bytes, followed by the CRC-32 of the rest.
 const MAGIC: &[u8; 4] = b"MPC1";
 const HEADER: usize = 8;
+/// Locked by all that use the cache.
+const IN_USE: &str = ".in-use.lock";
 
 impl Cache {
     /// A cache below `root`, which need not exist yet.
@@ -147,15 +174,36 @@ impl Cache {
     /// # Errors
     /// When the lock file can't be made.
     pub fn lock(&self, bucket: Bucket, key: &str) -> io::Result<Lock> {
-        let path = self.path(bucket, &format!("{key}.lock"));
-        create_parent(&path)?;
-        let (file, _) = fs::OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path)?
-            .into_parts();
+        let file = lock_file(&self.path(bucket, &format!("{key}.lock")))?;
         file.lock()?;
+        Ok(Lock { _file: file })
+    }
+
+    /// Tells that this process uses the cache, until the value is dropped. Waits while another one takes things away.
+    ///
+    /// # Errors
+    /// When the lock file can't be made.
+    pub fn share(&self) -> io::Result<Lock> {
+        let file = lock_file(&self.root.join(IN_USE))?;
+        file.lock_shared()?;
+        Ok(Lock { _file: file })
+    }
+
+    /// Waits until no other process uses the cache, and keeps all others waiting until the value is dropped. `busy` is
+    /// called if there is anybody to wait for.
+    ///
+    /// # Errors
+    /// When the lock file can't be made.
+    pub fn own(&self, busy: impl FnOnce()) -> io::Result<Lock> {
+        let file = lock_file(&self.root.join(IN_USE))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                busy();
+                file.lock()?;
+            }
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
         Ok(Lock { _file: file })
     }
 }
@@ -164,6 +212,17 @@ impl Cache {
 #[derive(Debug)]
 pub struct Lock {
     _file: std::fs::File,
+}
+
+fn lock_file(path: &Path) -> io::Result<std::fs::File> {
+    create_parent(path)?;
+    let (file, _) = fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)?
+        .into_parts();
+    Ok(file)
 }
 
 /// Writes the parts of a file by way of a temporary one in the same folder, so that readers see the old content or
@@ -258,6 +317,31 @@ mod tests {
             .map(|entry| entry.unwrap().file_name())
             .collect();
         assert_eq!(names, ["key"]);
+    }
+
+    #[test]
+    fn buckets_have_names() {
+        let names = Bucket::ALL.map(Bucket::name);
+        assert!(names.is_sorted());
+        assert_eq!(names[0], "archives");
+    }
+
+    #[test]
+    fn who_takes_away_is_alone() {
+        let (_folder, cache) = cache();
+        let users = [cache.share().unwrap(), cache.share().unwrap()];
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let other = cache.clone();
+        let thread = std::thread::spawn(move || {
+            let _alone = other.own(|| sender.send("busy").unwrap()).unwrap();
+            sender.send("alone").unwrap();
+        });
+        assert_eq!(receiver.recv().unwrap(), "busy");
+        let wait = std::time::Duration::from_millis(50);
+        assert!(receiver.recv_timeout(wait).is_err());
+        drop(users);
+        assert_eq!(receiver.recv().unwrap(), "alone");
+        thread.join().unwrap();
     }
 
     #[test]

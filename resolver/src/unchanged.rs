@@ -23,12 +23,13 @@
 //! recorded of a file whose times are not older than the moment the run began.
 
 use std::fs::Metadata;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::cache::{Bucket, Cache};
+use crate::cache::{Bucket, Cache, entries};
 use crate::dist::Hash;
 use crate::lock::FILE_NAME;
 
@@ -190,6 +191,22 @@ impl Record {
             cache.write(Bucket::Unchanged, key, &bytes).ok();
         }
     }
+}
+
+/// Records of projects that are gone, and such as can't be read.
+///
+/// # Errors
+/// When the cache can't be read.
+pub fn of_vanished_projects(cache: &Cache) -> io::Result<Vec<PathBuf>> {
+    let is_useless = |path: &PathBuf| {
+        let key = path.file_name().unwrap_or_default().to_string_lossy();
+        let bytes = cache.read(Bucket::Unchanged, &key);
+        let record: Option<Record> = bytes.and_then(|bytes| rmp_serde::from_slice(&bytes).ok());
+        let manifest = record.as_ref().and_then(|record| record.files.first());
+        manifest.is_none_or(|manifest| !manifest.path.exists())
+    };
+    let records = entries(&cache.bucket(Bucket::Unchanged))?.into_iter();
+    Ok(records.filter(is_useless).collect())
 }
 
 impl File {
@@ -443,6 +460,18 @@ mod tests {
         std::fs::remove_file(place.path("lib")).unwrap();
         std::os::unix::fs::symlink("other", place.path("lib")).unwrap();
         assert!(place.find().is_none());
+    }
+
+    #[test]
+    fn records_of_vanished_projects_are_found() {
+        let place = Place::new();
+        place.keep();
+        let found = || super::of_vanished_projects(&place.cache()).unwrap().len();
+        assert_eq!(found(), 0);
+        std::fs::rename(place.path("project"), place.path("moved")).unwrap();
+        assert_eq!(found(), 1);
+        std::fs::write(place.path("cache/unchanged-v1/rubbish"), "").unwrap();
+        assert_eq!(found(), 2);
     }
 
     #[test]

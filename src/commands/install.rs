@@ -136,7 +136,7 @@ fn install_one(cx: &Context, args: &WhatArgs, removal: Removal) -> Result<(), Fa
     let lockfile = if is_locked && re_resolve {
         let part = Part {
             groups: &groups,
-            extras: &extras,
+            extras: Some(&extras),
             environment: markers,
         };
         cx.resolve_among(project, &lockfile, &part)?

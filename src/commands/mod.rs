@@ -1,17 +1,25 @@
 //! The commands: one file each, all of one shape.
 
+pub(crate) mod about;
 pub(crate) mod affected;
 pub(crate) mod bundle;
+pub(crate) mod cache;
+pub(crate) mod check;
+pub(crate) mod debug;
 pub(crate) mod env;
 pub(crate) mod every;
 pub(crate) mod graph;
+pub(crate) mod help;
 pub(crate) mod install;
+pub(crate) mod list;
 pub(crate) mod lock;
 pub(crate) mod run;
+pub(crate) mod search;
+pub(crate) mod show;
 pub(crate) mod sync;
 pub(crate) mod update;
 
-use crate::cli::{self, Command};
+use crate::cli::Command;
 use crate::context::Context;
 use crate::failure::Failure;
 
@@ -21,17 +29,21 @@ use crate::failure::Failure;
 /// When the command fails.
 pub(crate) fn run(cx: &Context, command: &Command) -> Result<u8, Failure> {
     match command {
+        Command::About(args) => about::run(cx, args),
         Command::Affected(args) => affected::run(cx, args),
         Command::Bundle(args) => bundle::run(cx, args),
+        Command::Cache(args) => cache::run(cx, args),
+        Command::Check(args) => check::run(cx, args),
+        Command::Debug(args) => debug::run(cx, args),
         Command::Env(args) => env::run(cx, args),
         Command::Graph(args) => graph::run(cx, args),
+        Command::Help(args) => help::run(cx, args),
         Command::Install(args) => install::run(cx, args),
-        Command::List => {
-            cli::print_overview(cx.console);
-            Ok(())
-        }
+        Command::List(args) => list::run(cx, args),
         Command::Lock(args) => lock::run(cx, args),
         Command::Run(args) => return run::run(cx, args),
+        Command::Search(args) => search::run(cx, args),
+        Command::Show(args) => show::run(cx, args),
         Command::Sync(args) => sync::run(cx, args),
         Command::Update(args) => update::run(cx, args),
     }?;

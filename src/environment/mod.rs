@@ -51,6 +51,15 @@ pub(crate) enum Located {
     System,
 }
 
+/// The project's environment for those who only look.
+#[derive(Clone, Debug)]
+pub(crate) struct Surroundings {
+    /// Its Python, or the one that it would be made with.
+    pub(crate) interpreter: Interpreter,
+    /// `None`: there is no whole one.
+    pub(crate) environment: Option<Environment>,
+}
+
 /// Poetry: the text of environments whose Python does not fit.
 const USE_ANOTHER: &str = "Please change python executable via the \"env use\" command.";
 const CREATION_IS_OFF: &str = "Poetry cannot switch to a compatible Python version \
@@ -127,6 +136,39 @@ impl Environments {
         let environment = self.create(&interpreter, InPlaceOf::Broken(&broken), console)?;
         check_python(&environment, project, USE_ANOTHER)?;
         Ok(environment)
+    }
+
+    /// Opens the project's environment, or finds the Python that one would be made with. Makes nothing.
+    ///
+    /// Poetry: it makes an environment first, even for those who only look.
+    ///
+    /// # Errors
+    /// When no Python fits the project.
+    pub(crate) fn look(
+        &self,
+        project: &Project,
+        console: &Console,
+    ) -> Result<Surroundings, Failure> {
+        let (found, advice) = match self.locate()? {
+            Located::System => {
+                let interpreter = self.preferred()?;
+                let root = interpreter.prefix.clone();
+                (Some(Environment { root, interpreter }), CREATION_IS_OFF)
+            }
+            Located::Absent => (None, USE_ANOTHER),
+            Located::Environment(root) => (Environment::open(&root, &self.cache)?, USE_ANOTHER),
+        };
+        if let Some(environment) = &found {
+            check_python(environment, project, advice)?;
+        }
+        let interpreter = match &found {
+            Some(environment) => environment.interpreter.clone(),
+            None => self.choose(project, console)?,
+        };
+        Ok(Surroundings {
+            interpreter,
+            environment: found,
+        })
     }
 
     /// Poetry: it makes an environment for the preferred Python when the chosen one is broken, again and again. Here the

@@ -40,6 +40,11 @@ pub(super) struct Isolation<'a> {
     pub(super) frontend: &'a BuildFrontend,
 }
 
+/// Was a build environment made to its end?
+pub(crate) fn is_complete(folder: &Path) -> bool {
+    folder.join(COMPLETE).is_file()
+}
+
 impl Isolation<'_> {
     /// An environment with `requirements` installed, by the rules for what is built; Python in it. `source` is named in
     /// errors.
@@ -85,7 +90,7 @@ impl Isolation<'_> {
             .bucket(Bucket::Builds)
             .join("environments")
             .join(&key);
-        if folder.join(COMPLETE).is_file()
+        if is_complete(&folder)
             && let Some(environment) = Environment::open(&folder, self.cache)?
         {
             return Ok(environment.python());
@@ -158,7 +163,7 @@ impl Isolation<'_> {
         let _lock = self
             .cache
             .lock(Bucket::Builds, &format!("environments/{key}"))?;
-        if folder.join(COMPLETE).is_file()
+        if is_complete(folder)
             && let Some(environment) = Environment::open(folder, self.cache)?
         {
             // Another process was faster.

@@ -32,11 +32,19 @@ pub(crate) use self::archive::{RecordRow, record_text};
 use self::backend::{Backend, BuildSystem};
 pub use self::error::BuildError;
 use self::isolation::Isolation;
+pub(crate) use self::isolation::is_complete;
+pub use self::native::POETRY_CORE;
 pub(crate) use self::native::wheel::is_executable;
 use self::rules::Rules;
 pub use self::rules::{BuildRules, ConfigSettings};
 use crate::python::Interpreter;
 use crate::share::{Share, Wanted};
+
+/// Is a text a licence expression (PEP 639)?
+#[must_use]
+pub fn is_license_expression(text: &str) -> bool {
+    native::license::normalize_expression(text).is_some()
+}
 
 /// Which wheel to build.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -359,8 +359,11 @@ pub(crate) fn commit_content(source: &LockedSource) -> Option<String> {
     Some(format!("git {url} {commit} {folder}"))
 }
 
+/// Where remarks about archives lie, among the archives.
+pub(crate) const REMARKS: &str = "remarks";
+
 fn remark_key(sha256: &str) -> String {
-    format!("remarks/{sha256}")
+    format!("{REMARKS}/{sha256}")
 }
 
 /// Does it come from an index, and not from a place of its own?

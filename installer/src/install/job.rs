@@ -23,6 +23,19 @@ struct Built {
     sha256: String,
 }
 
+/// The sha256 of the wheel that was built, by the key of the record about it.
+pub(crate) fn built_wheel(cache: &Cache, key: &str) -> Option<String> {
+    let bytes = cache.read(Bucket::Builds, key)?;
+    if key.starts_with(COMMITS) {
+        return String::from_utf8(bytes).ok();
+    }
+    let built: Built = rmp_serde::from_slice(&bytes).ok()?;
+    Some(built.sha256)
+}
+
+/// Records about wheels of commits of git repositories lie here; others are about sdists.
+pub(super) const COMMITS: &str = "commits/";
+
 impl Run<'_> {
     /// Is something made from this file in the cache?
     pub(super) fn is_known(&self, name: &PackageName, file: &Ranked) -> bool {
@@ -141,9 +154,7 @@ impl Run<'_> {
     /// The sha256 of the wheel that was built from an sdist.
     fn built_from(&self, name: &PackageName, sha256: &str) -> Option<String> {
         let key = self.built_key(name, sha256);
-        let bytes = self.installer.index.cache().read(Bucket::Builds, &key)?;
-        let built: Built = rmp_serde::from_slice(&bytes).ok()?;
-        Some(built.sha256)
+        built_wheel(self.installer.index.cache(), &key)
     }
 
     fn build_sdist(

@@ -10,7 +10,7 @@ use resolver::metadata::Metadata;
 use resolver::name::PackageName;
 use resolver::requirement::Requirement;
 
-use super::job::check_identity;
+use super::job::{COMMITS, built_wheel, check_identity};
 use super::{InstallError, Run, Step};
 use crate::build::Kind;
 use crate::fetch::{check_out, commit_content};
@@ -143,8 +143,7 @@ impl Run<'_> {
             .map(|commit| self.commit_key(&step.package.name, source, commit));
         let known = key
             .as_ref()
-            .and_then(|key| cache.read(Bucket::Builds, key))
-            .and_then(|bytes| String::from_utf8(bytes).ok())
+            .and_then(|key| built_wheel(cache, key))
             .and_then(|sha256| self.store.find(&sha256));
         if let Some(stored) = known {
             return Ok(stored);
@@ -171,7 +170,7 @@ impl Run<'_> {
             .unwrap_or_default();
         let folder = source.subdirectory.as_deref().unwrap_or_default();
         format!(
-            "commits/{}",
+            "{COMMITS}{}",
             Cache::digest(&[&source.url, commit, folder, &tag, &rules])
         )
     }

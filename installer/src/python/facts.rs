@@ -1,12 +1,13 @@
 //! What an interpreter says of itself, and the cache of it.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::str::FromStr;
 use std::time::UNIX_EPOCH;
 
 use fs_err as fs;
-use resolver::cache::{Bucket, Cache};
+use resolver::cache::{Bucket, Cache, entries};
 use resolver::marker::MarkerEnvironment;
 use resolver::tag::{Libc, Platform, Tags};
 use resolver::version::Version;
@@ -101,6 +102,21 @@ impl Facts {
             executable: self.base_executable.clone(),
             ..self.clone()
         })
+    }
+
+    /// What is cached of interpreters that are gone or have changed, and what can't be read.
+    pub(crate) fn of_vanished_interpreters(cache: &Cache) -> io::Result<Vec<PathBuf>> {
+        let is_useless = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let Some(bytes) = cache.read(Bucket::Pythons, &name) else {
+                return true;
+            };
+            // Other entries are about the pip that interpreters bring.
+            let facts: Result<Self, _> = serde_json::from_slice(&bytes);
+            facts.is_ok_and(|facts| key(&facts.executable).as_deref() != Some(&*name))
+        };
+        let all = entries(&cache.bucket(Bucket::Pythons))?.into_iter();
+        Ok(all.filter(is_useless).collect())
     }
 
     fn remember(&self, cache: &Cache) {

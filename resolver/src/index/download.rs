@@ -19,7 +19,7 @@ use super::digest::{Digests, is_strong};
 use super::error::shown;
 use super::source::local_path;
 use super::{Index, IndexError};
-use crate::cache::{Bucket, Cache};
+use crate::cache::{Bucket, Cache, entries};
 use crate::dist::Hash;
 
 /// No archive is larger. Guards the disk against a server that never ends.
@@ -46,6 +46,36 @@ pub fn cached(cache: &Cache, filename: &str, hashes: &[Hash]) -> Option<PathBuf>
         let path = archive_path(cache, &sha256, filename)?;
         path.is_file().then_some(path)
     })
+}
+
+/// Is there any archive with this sha256?
+#[must_use]
+pub fn has_archive(cache: &Cache, sha256: &str) -> bool {
+    archive_path(cache, sha256, "x").is_some_and(|path| path.parent().is_some_and(Path::is_dir))
+}
+
+/// Notes that an archive has another hash, too, where there is no such archive.
+///
+/// # Errors
+/// When the cache can't be read.
+pub fn useless_pointers(cache: &Cache) -> io::Result<Vec<PathBuf>> {
+    let bucket = cache.bucket(Bucket::Archives);
+    let mut found = Vec::new();
+    for folder in entries(&bucket)? {
+        let algorithm = folder.file_name().unwrap_or_default().to_string_lossy();
+        if !algorithm.starts_with("by-") {
+            continue;
+        }
+        for path in entries(&folder)? {
+            let hex = path.file_name().unwrap_or_default().to_string_lossy();
+            let bytes = cache.read(Bucket::Archives, &format!("{algorithm}/{hex}"));
+            let sha256 = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+            if !sha256.is_some_and(|sha256| has_archive(cache, &sha256)) {
+                found.push(path);
+            }
+        }
+    }
+    Ok(found)
 }
 
 pub(super) async fn fetch(

@@ -25,6 +25,7 @@ mod error;
 mod filename;
 mod flat;
 mod freshness;
+mod kept;
 mod listing;
 mod merge;
 mod objects;
@@ -52,7 +53,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 pub use ask::Reply;
-pub use download::{cached as cached_archive, keep_archive};
+pub use download::{cached as cached_archive, has_archive, keep_archive, useless_pointers};
+pub use kept::{Kept, kept_sources};
 pub use objects::Objects;
 pub use recording::Recording;
 

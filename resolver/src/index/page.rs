@@ -14,7 +14,7 @@ use super::error::shown;
 use super::freshness::Freshness;
 use super::source::Origin;
 use super::stored::StoredPage;
-use super::{Index, IndexError, IndexFile, Page, listing, simple_html, simple_json};
+use super::{Index, IndexError, IndexFile, Page, kept, listing, simple_html, simple_json};
 use crate::cache::{Bucket, Cache};
 use crate::dist::Source;
 use crate::name::PackageName;
@@ -178,13 +178,19 @@ async fn read_answer(index: &Index, answer: Answer, origin: &Origin, name: &Pack
     let freshness = Freshness::of(&answer.url, &answer.headers, SystemTime::now());
     let place = (!index.settings().no_cache && freshness.is_some())
         .then(|| path(index.cache(), origin, name));
-    let (name, is_pypi) = (name.clone(), origin.is_pypi);
+    let (name, origin, cache) = (name.clone(), origin.clone(), index.cache().clone());
     // Pages are large; reading them must not hold up the connections.
     computing(move || {
-        let mut page = parse(&answer, freshness.unwrap_or_default(), &name, is_pypi)?;
+        let mut page = parse(
+            &answer,
+            freshness.unwrap_or_default(),
+            &name,
+            origin.is_pypi,
+        )?;
         drop(answer);
         if let Some(place) = place {
             page.keep(place);
+            kept::note(&cache, &origin.key, &origin.name);
         }
         Ok(Some(Arc::new(page)))
     })

@@ -69,14 +69,29 @@ impl Shelf {
     }
 
     fn rewrite(&self, path: &Path) {
+        if let Err(error) = self.write(path) {
+            tracing::debug!(%error, "a damaged cache entry stays as it is");
+        }
+    }
+
+    fn write(&self, path: &Path) -> io::Result<()> {
         let good: Vec<&[u8]> = self
             .records
             .iter()
             .map(|record| &self.bytes[record.all.clone()])
             .collect();
-        if let Err(error) = write_atomically(path, &good) {
-            tracing::debug!(%error, "a damaged cache entry stays as it is");
-        }
+        write_atomically(path, &good)
+    }
+
+    /// Forgets what is known of a version, spelled like this.
+    ///
+    /// # Errors
+    /// When the file can't be written.
+    pub(super) fn forget(mut self, version: &str, path: &Path) -> io::Result<()> {
+        let bytes = &self.bytes;
+        self.records
+            .retain(|record| &bytes[record.version.clone()] != version.as_bytes());
+        self.write(path)
     }
 
     /// What is known of a version, spelled like this.
@@ -193,6 +208,9 @@ mod tests {
         let path = folder.path().join("below/a");
         assert!(Shelf::read(&path).find("1.0").is_none());
         put(&path, "1.0", 1, "one");
+        put(&path, "0.9", 1, "nine");
+        Shelf::read(&path).forget("0.9", &path).unwrap();
+        assert!(Shelf::read(&path).find("0.9").is_none());
         put(&path, "2.0", 2, "two");
         put(&path, "1.0", 3, "newer");
         let length = std::fs::metadata(&path).unwrap().len();

@@ -17,6 +17,8 @@ pub(crate) struct Origin {
     pub(crate) base: Url,
     /// Read as PyPI (or what stands for it), or as a named source?
     pub(crate) is_pypi: bool,
+    /// What the project calls it.
+    pub(crate) name: String,
     /// Part of the cache keys: tells apart all sources, and PyPI from a mirror.
     pub(crate) key: String,
 }
@@ -33,6 +35,7 @@ impl Index {
         let is_pypi = source.url.is_none();
         let kind = if is_pypi { "pypi" } else { "named" };
         Ok(Origin {
+            name: source.name.clone(),
             key: Cache::digest(&[kind, base.as_str()]),
             is_pypi,
             base,

@@ -5,6 +5,7 @@ pub(crate) mod hash;
 mod read;
 mod save;
 mod toml_text;
+mod tree;
 mod write;
 
 use std::cmp::Ordering;
@@ -17,6 +18,8 @@ use crate::name::{ExtraName, GroupName, PackageName};
 use crate::project::Project;
 use crate::requirement::{Origin, Requirement};
 use crate::version::Version;
+
+pub use tree::{Branch, Tree, required_by};
 
 /// A whole lock file.
 #[derive(Clone, Debug)]
@@ -173,6 +176,16 @@ pub enum LockError {
 }
 
 impl LockedSource {
+    /// The same with an absolute path, if it has one. `folder` is that of the lock file.
+    #[must_use]
+    pub fn below(mut self, folder: &Path) -> Self {
+        if matches!(self.kind, SourceKind::Directory | SourceKind::File) {
+            let path = crate::path::resolve(&folder.join(&self.url));
+            self.url = path.to_string_lossy().into_owned();
+        }
+        self
+    }
+
     /// The requirement origin that leads here. Paths must be absolute.
     #[must_use]
     pub fn to_origin(&self, develop: bool) -> Origin {
@@ -208,7 +221,24 @@ impl LockedSource {
     }
 }
 
+/// Is a package with this source from the index of that name?
+///
+/// Poetry: a requirement that names a source is met by a package from that source only.
+pub(crate) fn is_from_index(source: Option<&LockedSource>, wanted: &str) -> bool {
+    let Some(source) = source else {
+        return wanted.eq_ignore_ascii_case("pypi");
+    };
+    let name = source.reference.as_deref();
+    source.kind == SourceKind::Legacy && name.is_some_and(|name| name.eq_ignore_ascii_case(wanted))
+}
+
 impl SourceKind {
+    /// Is it anything but an index?
+    #[must_use]
+    pub fn is_direct(self) -> bool {
+        self != Self::Legacy
+    }
+
     /// The word of the format.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -334,6 +364,25 @@ impl Lockfile {
 }
 
 impl LockedPackage {
+    /// Is it what a requirement wants, by name, version and source? `folder` is that of the lock file.
+    #[must_use]
+    pub fn satisfies(&self, requirement: &Requirement, folder: &Path) -> bool {
+        if self.name != requirement.name {
+            return false;
+        }
+        match &requirement.origin {
+            Origin::Index { source } => {
+                let is_from = |wanted| is_from_index(self.source.as_ref(), wanted);
+                requirement.constraint.allows(&self.version)
+                    && source.as_deref().is_none_or(is_from)
+            }
+            origin => (self.source.as_ref()).is_some_and(|source| {
+                let source = source.clone().below(folder);
+                source.to_origin(self.develop).is_same_as(origin)
+            }),
+        }
+    }
+
     /// Is it wanted: in one of `groups`, with the union of its markers over them (main first, then by name)
     /// holding in `environment` with the root's `extras`?
     ///

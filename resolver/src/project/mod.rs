@@ -1,5 +1,7 @@
 //! `pyproject.toml` as Poetry reads it: PEP 621, `[tool.poetry]`, dependency groups (PEP 735), sources.
 
+mod check;
+mod classifiers;
 mod declared;
 mod error;
 pub mod graph;
@@ -13,9 +15,10 @@ pub(crate) mod toml_path;
 mod validate;
 pub mod workspace;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+pub use check::Findings;
 pub use declared::DeclarationError;
 pub(crate) use declared::{Declared, entries};
 pub use error::ProjectError;
@@ -141,6 +144,14 @@ impl Project {
     /// All root requirements in Poetry's order.
     pub fn requirements(&self) -> impl Iterator<Item = &Requirement> {
         self.groups.iter().flat_map(|group| &group.requirements)
+    }
+
+    /// The project without its other groups.
+    #[must_use]
+    pub fn with_groups(&self, groups: &BTreeSet<GroupName>) -> Self {
+        let mut project = self.clone();
+        project.groups.retain(|group| groups.contains(&group.name));
+        project
     }
 
     /// The project's own requirements, with all that `[tool.poetry]` adds to those in `[project]`.

@@ -9,7 +9,7 @@ use super::declared::{Declared, entries};
 use super::groups::{self, Draft, Drafts};
 use super::library::is_python_project;
 use super::toml_path::{parse_toml, table_at, text_at, texts_at};
-use super::{BuildSystem, Project, ProjectError, sources, validate};
+use super::{BuildSystem, Project, ProjectError, check, sources, validate};
 use crate::constraint::Constraint;
 use crate::lock::hash;
 use crate::name::{ExtraName, GroupName, PackageName};
@@ -248,11 +248,7 @@ impl Reader<'_> {
         let Some(dependencies) = table_at(tool_poetry, &["dev-dependencies"]) else {
             return Ok(());
         };
-        self.warnings.push(
-            "The \"poetry.dev-dependencies\" section is deprecated and will be removed in a future version. \
-             Use \"poetry.group.dev.dependencies\" instead."
-                .to_owned(),
-        );
+        self.warnings.push(check::DEV_DEPENDENCIES.to_owned());
         self.declare(&GroupName::new("dev"), dependencies)
     }
 

@@ -156,7 +156,29 @@ fn count_matches(shapes: &[&Shape], value: &Value, path: &str) -> usize {
 }
 
 /// Poetry: lists in texts look as Python prints them.
-fn python_list(words: &[&str]) -> String {
-    let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+pub(super) fn python_list(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| python_text(word)).collect();
     format!("[{}]", quoted.join(", "))
+}
+
+/// Poetry: so do texts in them.
+pub(super) fn python_text(text: &str) -> String {
+    let quote = match text.contains('\'') && !text.contains('"') {
+        true => '"',
+        false => '\'',
+    };
+    let mut quoted = String::from(quote);
+    for c in text.chars() {
+        match c {
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            '\\' => quoted.push_str("\\\\"),
+            c if c == quote => quoted.extend(['\\', c]),
+            c if c.is_control() => quoted += &format!("\\x{:02x}", u32::from(c)),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push(quote);
+    quoted
 }

@@ -26,8 +26,8 @@ use super::{Request, SolveError, resolve_from};
 pub struct Part<'a> {
     /// Dependency groups.
     pub groups: &'a BTreeSet<GroupName>,
-    /// Extras of the project.
-    pub extras: &'a BTreeSet<ExtraName>,
+    /// Extras of the project; `None` leaves open which.
+    pub extras: Option<&'a BTreeSet<ExtraName>>,
     /// Where it is going to be installed.
     pub environment: &'a MarkerEnvironment,
 }
@@ -44,10 +44,7 @@ pub fn resolve_among(
     cache: Cache,
     runtime: &tokio::runtime::Handle,
 ) -> Result<Lockfile, SolveError> {
-    let mut project = project.clone();
-    project
-        .groups
-        .retain(|group| part.groups.contains(&group.name));
+    let mut project = project.with_groups(part.groups);
     project.sources = sources(&lockfile.packages);
     if let Some(python) = python(part.environment) {
         project.python_constraint = Constraint::Version(python);
@@ -55,15 +52,17 @@ pub fn resolve_among(
     let locked = Locked::new(lockfile, &project.root, &project.all_sources()).alone();
     let request = Request {
         environment: Some(part.environment.clone()),
-        extras: Some(part.extras.iter().cloned().collect()),
+        extras: part.extras.map(|extras| extras.iter().cloned().collect()),
         ..Request::default()
     };
     let nobody = Index::replay(Recording::default(), cache);
     let mut found = resolve_from(&project, locked, &request, &nobody, runtime, &())?;
-    let wanted = names_of_extras(&project, &found.packages, part.extras);
-    for package in &mut found.packages {
-        if package.optional && !wanted.contains(&package.name) {
-            package.groups.clear();
+    if let Some(extras) = part.extras {
+        let wanted = names_of_extras(&project, &found.packages, extras);
+        for package in &mut found.packages {
+            if package.optional && !wanted.contains(&package.name) {
+                package.groups.clear();
+            }
         }
     }
     // What the lock says of extras counts.

@@ -10,7 +10,7 @@ use crate::dist::{Priority, Source};
 use crate::git_url::without_credentials;
 use crate::lock::{LockedPackage, LockedSource, Lockfile, SourceKind};
 use crate::name::PackageName;
-use crate::path::{normalize, resolve};
+use crate::path::normalize;
 use crate::requirement::{Origin, Requirement};
 use crate::version::Version;
 
@@ -199,14 +199,10 @@ fn as_package(locked: &LockedPackage, folder: &Path, id: OriginId) -> Package {
     let mut source = locked.source.clone();
     let mut origin = INDEX;
     if let Some(source) = &mut source
-        && source.kind != SourceKind::Legacy
+        && source.kind.is_direct()
     {
         origin = id;
-        if matches!(source.kind, SourceKind::Directory | SourceKind::File) {
-            source.url = resolve(&folder.join(&source.url))
-                .to_string_lossy()
-                .into_owned();
-        }
+        *source = source.clone().below(folder);
         if source.kind == SourceKind::Git {
             source.url = without_credentials(&source.url).into_owned();
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::constraint::Constraint;
 use crate::dist::HashedFile;
-use crate::lock::LockedSource;
+use crate::lock::{LockedSource, is_from_index};
 use crate::metadata::Metadata;
 use crate::name::{ExtraName, PackageName};
 use crate::requirement::{Origin, Requirement, RequirementFault};
@@ -52,7 +52,10 @@ impl Package {
     /// Does it come from where a requirement wants it from? `id` is the id of that place, if it is known.
     pub(crate) fn comes_from(&self, wanted: &Origin, id: Option<OriginId>) -> bool {
         match wanted {
-            Origin::Index { source } => self.is_from(source.as_deref()),
+            Origin::Index { source } => {
+                let is_from = |wanted| is_from_index(self.source.as_ref(), wanted);
+                source.as_deref().is_none_or(is_from)
+            }
             _ => id == Some(self.origin),
         }
     }
@@ -74,21 +77,6 @@ impl Package {
             asked.push(extra);
         }
         asked
-    }
-
-    /// Poetry: a requirement that names a source is met by a package from that source only.
-    fn is_from(&self, source: Option<&str>) -> bool {
-        let Some(wanted) = source else { return true };
-        match &self.source {
-            None => wanted.eq_ignore_ascii_case("pypi"),
-            Some(source) => {
-                source.kind == crate::lock::SourceKind::Legacy
-                    && source
-                        .reference
-                        .as_deref()
-                        .is_some_and(|r| r.eq_ignore_ascii_case(wanted))
-            }
-        }
     }
 }
 

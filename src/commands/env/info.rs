@@ -27,20 +27,29 @@ pub(crate) struct InfoArgs {
 /// # Errors
 /// With `--path` or `--executable`, when there is no environment; when no Python is found.
 pub(crate) fn run(cx: &Context, args: &InfoArgs) -> Result<(), Failure> {
-    let root = match cx.environments()?.locate()? {
-        Located::Environment(root) => Some(root),
-        Located::Absent | Located::System => None,
-    };
     if args.path || args.executable {
-        let root = root.ok_or_else(Failure::silent)?;
+        let root = root(cx)?.ok_or_else(Failure::silent)?;
         let shown = if args.path { root } else { python_of(&root) };
         cx.console.line(shown.display());
         return Ok(());
     }
-    show(cx, root.as_deref())
+    show(cx)
 }
 
-fn show(cx: &Context, root: Option<&Path>) -> Result<(), Failure> {
+fn root(cx: &Context) -> Result<Option<PathBuf>, Failure> {
+    Ok(match cx.environments()?.locate()? {
+        Located::Environment(root) => Some(root),
+        Located::Absent | Located::System => None,
+    })
+}
+
+/// Shows all that is to be known of the environment.
+///
+/// # Errors
+/// When no Python is found.
+pub(crate) fn show(cx: &Context) -> Result<(), Failure> {
+    let root = root(cx)?;
+    let root = root.as_deref();
     let environments = cx.environments()?;
     let environment = match root {
         Some(root) => Environment::open(root, &environments.cache)?,

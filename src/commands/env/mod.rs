@@ -1,7 +1,7 @@
 //! `mpoetry env …`: about environments.
 
 mod activate;
-mod info;
+pub(crate) mod info;
 mod list;
 mod remove;
 mod use_;

@@ -61,7 +61,7 @@ impl License {
 
 /// Brings an SPDX expression into its normal form: identifiers as the list spells them, operators in capitals.
 /// `None` if it is no valid expression.
-pub(super) fn normalize_expression(text: &str) -> Option<String> {
+pub(crate) fn normalize_expression(text: &str) -> Option<String> {
     let padded = text.replace('(', " ( ").replace(')', " ) ");
     let tokens: Vec<&str> = padded.split_whitespace().collect();
     let mut reader = Reader {

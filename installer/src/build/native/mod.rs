@@ -4,7 +4,7 @@ pub(crate) mod entry_points;
 mod files;
 mod glob;
 mod ignored;
-mod license;
+pub(crate) mod license;
 mod manifest;
 pub(crate) mod metadata;
 mod python;
@@ -20,7 +20,7 @@ use resolver::requirement::Requirement;
 use resolver::version::Version;
 
 /// The poetry-core release whose rules the native builder follows.
-const POETRY_CORE: &str = "2.5.0";
+pub const POETRY_CORE: &str = "2.5.0";
 
 /// The back end whose work this is.
 pub(super) const BACKEND: &str = "poetry.core.masonry.api";
