@@ -7,7 +7,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::arguments::Words;
-use crate::commands::{bundle, env, install, lock, run, sync, update};
+use crate::commands::{
+    add, bundle, env, install, lock, remove, run, source, sync, update, version,
+};
 use crate::console::{BOLD, Console, INFO, NAME, VALUE};
 use crate::failure::Failure;
 
@@ -76,6 +78,7 @@ pub(crate) struct Globals {
 /// All commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Add(Box<add::AddArgs>),
     Bundle(Box<bundle::BundleArgs>),
     #[command(subcommand)]
     Env(env::EnvCommand),
@@ -83,9 +86,13 @@ pub(crate) enum Command {
     /// Lists commands
     List,
     Lock(lock::LockArgs),
+    Remove(remove::RemoveArgs),
     Run(run::RunArgs),
+    #[command(subcommand)]
+    Source(source::SourceCommand),
     Sync(sync::SyncArgs),
     Update(update::UpdateArgs),
+    Version(version::VersionArgs),
 }
 
 /// Prints the version as Poetry does, since scripts look for it; with `-v` our own as well.
@@ -198,9 +205,8 @@ fn expected_arguments(command: &str) -> Option<String> {
 
 /// Poetry: commands of it and of its official plugins. Those that are not ours yet are refused by name, so that nobody
 /// takes them for typing errors.
-const POETRY_COMMANDS: [&str; 36] = [
+const POETRY_COMMANDS: [&str; 30] = [
     "about",
-    "add",
     "build",
     "build-project",
     "cache clear",
@@ -219,7 +225,6 @@ const POETRY_COMMANDS: [&str; 36] = [
     "python install",
     "python list",
     "python remove",
-    "remove",
     "search",
     "self add",
     "self install",
@@ -230,10 +235,6 @@ const POETRY_COMMANDS: [&str; 36] = [
     "self update",
     "shell",
     "show",
-    "source add",
-    "source remove",
-    "source show",
-    "version",
     "bundle venv",
 ];
 const DOCUMENTATION: &str = "https://python-poetry.org/docs/cli/";
@@ -450,7 +451,7 @@ mod tests {
             fault("env").starts_with("The requested command does not exist in the env namespace.")
         );
         assert!(fault("env").ends_with("https://python-poetry.org/docs/cli/#env"));
-        for command in ["add", "self", "cache clear", "shell", "bundle venv"] {
+        for command in ["show", "self", "cache clear", "shell", "bundle venv"] {
             let expected = format!("The command \"{command}\" is not supported by mpoetry yet;");
             assert!(fault(command).starts_with(&expected), "{command}");
         }

@@ -1,13 +1,18 @@
 //! The commands: one file each, all of one shape.
 
+pub(crate) mod add;
 pub(crate) mod bundle;
 pub(crate) mod env;
 pub(crate) mod every;
 pub(crate) mod install;
 pub(crate) mod lock;
+pub(crate) mod relock;
+pub(crate) mod remove;
 pub(crate) mod run;
+pub(crate) mod source;
 pub(crate) mod sync;
 pub(crate) mod update;
+pub(crate) mod version;
 
 use crate::cli::{self, Command};
 use crate::context::Context;
@@ -19,6 +24,7 @@ use crate::failure::Failure;
 /// When the command fails.
 pub(crate) fn run(cx: &Context, command: &Command) -> Result<u8, Failure> {
     match command {
+        Command::Add(args) => add::run(cx, args),
         Command::Bundle(args) => bundle::run(cx, args),
         Command::Env(args) => env::run(cx, args),
         Command::Install(args) => install::run(cx, args),
@@ -27,9 +33,12 @@ pub(crate) fn run(cx: &Context, command: &Command) -> Result<u8, Failure> {
             Ok(())
         }
         Command::Lock(args) => lock::run(cx, args),
+        Command::Remove(args) => remove::run(cx, args),
         Command::Run(args) => return run::run(cx, args),
+        Command::Source(args) => source::run(cx, args),
         Command::Sync(args) => sync::run(cx, args),
         Command::Update(args) => update::run(cx, args),
+        Command::Version(args) => version::run(cx, args),
     }?;
     Ok(0)
 }

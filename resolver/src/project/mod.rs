@@ -1,6 +1,7 @@
 //! `pyproject.toml` as Poetry reads it: PEP 621, `[tool.poetry]`, dependency groups (PEP 735), sources.
 
 mod declared;
+pub mod edit;
 mod error;
 pub mod graph;
 mod groups;

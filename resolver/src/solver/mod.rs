@@ -58,7 +58,7 @@ use checkouts::Wanted;
 use complete::root_release;
 pub(crate) use graph::{Solution, Solved};
 use locked::Locked;
-pub use newest::{Newest, Wish, newest};
+pub use newest::{Newest, Wish, direct_name, newest};
 use node::Node;
 use overrides::{Overrides, Run};
 use package::Decided;

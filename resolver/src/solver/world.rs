@@ -617,7 +617,8 @@ impl<'a> World<'a> {
             .map(|(_, package)| package.origin)
     }
 
-    fn read_direct(&self, requirement: &Requirement) -> Result<Package, SolveError> {
+    /// Reads the package behind a direct requirement, whatever its name.
+    pub(crate) fn read_direct(&self, requirement: &Requirement) -> Result<Package, SolveError> {
         match &requirement.origin {
             Origin::Directory {
                 path,
