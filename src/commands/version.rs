@@ -15,7 +15,7 @@ use crate::failure::Failure;
 pub(crate) struct VersionArgs {
     /// The new version, or the rule by which it is made of the present one
     #[arg(value_name = "VERSION")]
-    version: Option<String>,
+    rule: Option<String>,
     /// Show the version alone
     #[arg(short, long)]
     short: bool,
@@ -36,7 +36,7 @@ pub(crate) fn run(cx: &Context, args: &VersionArgs) -> Result<(), Failure> {
     let project = cx.project()?;
     let present = project.version.as_deref().unwrap_or(NO_VERSION);
     let present: Version = present.parse().map_err(|_| not_a_version(present))?;
-    let Some(rule) = &args.version else {
+    let Some(rule) = &args.rule else {
         if args.short {
             cx.console.line(present);
         } else {

@@ -1,5 +1,6 @@
 //! One file per command, and one for what all of them refuse.
 
+mod add;
 mod bad_index;
 mod bundle;
 mod bundle_formats;
@@ -13,10 +14,13 @@ mod lock_vectors;
 mod monorepo;
 mod old_locks;
 mod refusals;
+mod remove;
 mod run;
+mod source;
 mod trees;
 mod unchanged;
 mod update;
+mod version;
 
 use crate::support::{Fixture, Wheel};
 

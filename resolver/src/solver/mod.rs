@@ -207,6 +207,9 @@ pub enum SolveError {
         /// The name as written.
         name: String,
     },
+    /// A package is to be taken from a source that the project does not have.
+    #[error("Repository \"{0}\" does not exist.")]
+    UnknownSource(String),
     /// The project requires itself.
     #[error("Package '{0}' is listed as a dependency of itself.")]
     SelfDependency(String),

@@ -83,6 +83,11 @@ pub fn newest(
     let wanted = Releases::of(wish.constraint.unwrap_or(&any));
     let prereleases = wish.prereleases.then_some(true);
     let sources = Sources::new(project, index);
+    if let Some(source) = wish.source
+        && sources.source(source).is_none()
+    {
+        return Err(SolveError::UnknownSource(source.to_owned()));
+    }
     let found = runtime.block_on(sources.find(&name, wish.source, &wanted, prereleases))?;
     let mut versions: Vec<Version> = found.iter().map(|one| one.version().clone()).collect();
     // One source may have stable releases where another has none.

@@ -299,7 +299,7 @@ impl Sources {
         Ok(release.map(|release| Arc::new(Read::of(&release, place, name, version))))
     }
 
-    fn source(&self, name: &str) -> Option<usize> {
+    pub(super) fn source(&self, name: &str) -> Option<usize> {
         self.sources
             .iter()
             .position(|source| source.name.eq_ignore_ascii_case(name))

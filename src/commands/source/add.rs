@@ -4,7 +4,7 @@ use resolver::dist::{Priority, Source};
 use resolver::project::Project;
 use resolver::project::edit::Manifest;
 
-use crate::console::{BOLD, ERROR, NAME, WARNING};
+use crate::console::{BOLD, NAME, WARNING};
 use crate::context::Context;
 use crate::failure::Failure;
 
@@ -42,11 +42,8 @@ pub(crate) fn run(cx: &Context, args: &AddArgs) -> Result<(), Failure> {
     }
     let mut manifest = Manifest::read(&project.root)?;
     manifest.set_source(&source)?;
-    if let Err(fault) = Project::parse(&manifest.text(), &project.root) {
-        return Err(Failure::plain(format!(
-            "Failed to validate addition of {name}: {fault}"
-        )));
-    }
+    // What could not be read again is not written.
+    Project::parse(&manifest.text(), &project.root)?;
     manifest.save()?;
     Ok(())
 }
@@ -86,7 +83,7 @@ impl AddArgs {
         named.next().ok_or_else(|| {
             let known = Priority::ALL.map(Priority::as_str).join(", ");
             Failure::new(format!(
-                "{ERROR}\"{word}\" is no priority of a source (valid are: {known}){ERROR:#}"
+                "\"{word}\" is no priority of a source (valid are: {known})"
             ))
         })
     }

@@ -83,14 +83,7 @@ impl Array<'_> {
         let is_alone = self.line_indent(element).is_some() && is_last_on_line;
         if is_alone {
             let lines = line_start(self.text, element.start)..line_end(self.text, end);
-            return match before {
-                // The one before is the last now, and the last has no comma here.
-                Some(before) if next.is_none() && comma.is_none() => {
-                    let kept = self.text[before.end..lines.start].replacen(',', "", 1);
-                    (before.end..lines.end, kept)
-                }
-                _ => (lines, String::new()),
-            };
+            return (lines, String::new());
         }
         let range = match (before, next) {
             (_, Some(next)) if !self.text[end..next.start].contains('\n') => {

@@ -125,7 +125,12 @@ impl Document {
                 let (parent, name) = match table {
                     [parent @ .., name] if self.is_in_braces(parent) => (parent, name),
                     _ => {
-                        return self.add_section(table, Header::Table, &format!("{entry}\n"), below);
+                        return self.add_section(
+                            table,
+                            Header::Table,
+                            &format!("{entry}\n"),
+                            below,
+                        );
                     }
                 };
                 let mut named = String::new();

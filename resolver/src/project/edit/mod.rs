@@ -23,6 +23,8 @@ use document::{Below, Document};
 pub struct Manifest {
     /// The folder it lies in.
     root: PathBuf,
+    /// The text as it was read.
+    original: String,
     document: Document,
     ends: LineEnds,
 }
@@ -78,6 +80,7 @@ impl Manifest {
     /// When it is no TOML.
     pub fn parse(text: &str, root: &Path) -> Result<Self, EditError> {
         let (lines, windows) = (text.matches('\n').count(), text.matches("\r\n").count());
+        let original = text.to_owned();
         let (ends, text) = if lines > 0 && lines == windows {
             (LineEnds::Crlf, text.replace("\r\n", "\n"))
         } else {
@@ -85,6 +88,7 @@ impl Manifest {
         };
         Ok(Self {
             root: root.to_owned(),
+            original,
             document: Document::parse(text)?,
             ends,
         })
@@ -99,12 +103,15 @@ impl Manifest {
         }
     }
 
-    /// Writes the file: at once, with the mode it had, and through a link if it is one.
+    /// Writes the file if it has changed: at once, with the mode it had, and through a link if it is one.
     ///
     /// # Errors
     /// When it can't be written.
     pub fn save(&self) -> Result<(), EditError> {
-        file::replace(&self.root.join("pyproject.toml"), self.text().as_bytes())?;
+        let text = self.text();
+        if text != self.original {
+            file::replace(&self.root.join("pyproject.toml"), text.as_bytes())?;
+        }
         Ok(())
     }
 

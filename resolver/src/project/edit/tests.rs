@@ -100,7 +100,7 @@ fn comments_in_arrays_are_kept() {
         (
             "[\n  \"a\", # one\n  \"b\" # two\n]",
             "[\n  \"a\", # one\n  \"b\", # two\n  \"c (>=1,<2)\"\n]",
-            "[\n  \"a\" # one\n]",
+            "[\n  \"a\", # one\n]",
         ),
         (
             "[\n  \"a\", \"b\" # two, with a comma\n]",
