@@ -97,7 +97,8 @@ fn requirement_line(word: &str, base: &Path) -> Option<Typed> {
         }
         Origin::Directory { path, .. } | Origin::File { path, .. } => {
             // `foo@dev` is no path for anybody but Poetry.
-            if !is_path(path) && !word.contains("file:") {
+            let is_there = is_path(word) && base.join(path).exists();
+            if !is_there && !word.contains("file:") {
                 return None;
             }
             say("path", path);
