@@ -8,8 +8,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::arguments::Words;
 use crate::commands::{
-    about, affected, bundle, cache, check, debug, env, graph, help, install, list, lock, run, search,
-    show, sync, update,
+    about, add, affected, bundle, cache, check, debug, env, graph, help, install, list, lock,
+    remove, run, search, show, source, sync, update, version,
 };
 use crate::console::{BOLD, Console, INFO, NAME, VALUE};
 use crate::failure::Failure;
@@ -81,6 +81,7 @@ pub(crate) struct Globals {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     About(about::AboutArgs),
+    Add(Box<add::AddArgs>),
     Affected(affected::AffectedArgs),
     Bundle(Box<bundle::BundleArgs>),
     #[command(subcommand)]
@@ -95,11 +96,15 @@ pub(crate) enum Command {
     Install(install::InstallArgs),
     List(list::ListArgs),
     Lock(lock::LockArgs),
+    Remove(remove::RemoveArgs),
     Run(run::RunArgs),
     Search(search::SearchArgs),
     Show(show::ShowArgs),
+    #[command(subcommand)]
+    Source(source::SourceCommand),
     Sync(sync::SyncArgs),
     Update(update::UpdateArgs),
+    Version(version::VersionArgs),
 }
 
 /// Prints the version as Poetry does, since scripts look for it; with `-v` our own as well.
@@ -206,9 +211,8 @@ fn expected_arguments(command: &str) -> Option<String> {
 
 /// Poetry: commands of it and of its official plugins. Those that are not ours yet are refused by name, so that nobody
 /// takes them for typing errors.
-const POETRY_COMMANDS: [&str; 36] = [
+const POETRY_COMMANDS: [&str; 30] = [
     "about",
-    "add",
     "build",
     "build-project",
     "cache clear",
@@ -227,7 +231,6 @@ const POETRY_COMMANDS: [&str; 36] = [
     "python install",
     "python list",
     "python remove",
-    "remove",
     "search",
     "self add",
     "self install",
@@ -238,10 +241,6 @@ const POETRY_COMMANDS: [&str; 36] = [
     "self update",
     "shell",
     "show",
-    "source add",
-    "source remove",
-    "source show",
-    "version",
     "bundle venv",
 ];
 const DOCUMENTATION: &str = "https://python-poetry.org/docs/cli/";
@@ -490,7 +489,7 @@ mod tests {
             fault("env").starts_with("The requested command does not exist in the env namespace.")
         );
         assert!(fault("env").ends_with("https://python-poetry.org/docs/cli/#env"));
-        for command in ["add", "self", "shell"] {
+        for command in ["self", "shell"] {
             let expected = format!("The command \"{command}\" is not supported by mpoetry yet;");
             assert!(fault(command).starts_with(&expected), "{command}");
         }

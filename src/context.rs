@@ -150,6 +150,17 @@ impl<'a> Context<'a> {
         self.begin_as(root, self.variables.without(&environment::ACTIVE))
     }
 
+    /// The same run on the project as an edit makes it, in the same environment.
+    pub(crate) fn of_edited(&self, project: Project) -> Self {
+        let edited = self.begin_as(project.root.clone(), self.variables.clone());
+        let environment = self.environment.get().cloned();
+        Self {
+            project: OnceCell::from(project),
+            environment: environment.map_or_else(OnceCell::new, OnceCell::from),
+            ..edited
+        }
+    }
+
     fn begin_as(&self, root: PathBuf, variables: Variables) -> Self {
         Self {
             runtime: Rc::clone(&self.runtime),

@@ -191,6 +191,9 @@ macro_rules! caused_by {
 caused_by!(
     crate::settings::SettingsError,
     resolver::project::ProjectError,
+    resolver::project::edit::EditError,
+    resolver::constraint::ConstraintError,
+    resolver::requirement::TypedError,
     resolver::index::IndexError,
     resolver::solver::SolveError,
     installer::python::PythonError,

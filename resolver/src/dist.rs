@@ -215,6 +215,21 @@ pub enum Priority {
     Explicit,
 }
 
+impl Priority {
+    /// All of them, in the order in which they are asked.
+    pub const ALL: [Self; 3] = [Self::Primary, Self::Supplemental, Self::Explicit];
+
+    /// As `[[tool.poetry.source]]` writes it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Supplemental => "supplemental",
+            Self::Explicit => "explicit",
+        }
+    }
+}
+
 /// One `[[tool.poetry.source]]`, or PyPI.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Source {

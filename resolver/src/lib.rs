@@ -29,7 +29,7 @@
 //!
 //! | room | what it holds |
 //! |---|---|
-//! | [`name`], [`path`], [`version`], [`tag`] | names, paths, PEP 440 versions, wheel tags |
+//! | [`name`], [`path`], [`version`], [`tag`], `file` | names, paths, PEP 440 versions, wheel tags, files that are replaced at once |
 //! | [`constraint`], [`marker`] | Poetry's algebra of versions and of environment markers, and its printed forms |
 //! | [`requirement`], [`git_url`], [`dist`], [`metadata`] | requirement lines, file names and hashes, core metadata |
 //! | [`project`] and [`lock`] | the two files that people see |
@@ -48,6 +48,7 @@
 pub mod cache;
 pub mod constraint;
 pub mod dist;
+pub(crate) mod file;
 pub mod git;
 pub mod git_url;
 pub mod index;

@@ -9,6 +9,9 @@ use crate::name::{ExtraName, GroupName, PackageName};
 mod origin;
 mod parse;
 mod print;
+mod typed;
+
+pub use typed::{Typed, TypedError};
 
 /// Where a requirement's package comes from.
 #[derive(Clone, Debug, Eq, PartialEq, Hash)]

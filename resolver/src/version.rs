@@ -11,10 +11,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+mod bump;
 mod number;
 mod parts;
 mod step;
 
+pub use bump::{Bump, Phase};
 pub use number::Number;
 pub(crate) use parts::Parts;
 

@@ -1,6 +1,7 @@
 //! The commands: one file each, all of one shape.
 
 pub(crate) mod about;
+pub(crate) mod add;
 pub(crate) mod affected;
 pub(crate) mod bundle;
 pub(crate) mod cache;
@@ -13,11 +14,15 @@ pub(crate) mod help;
 pub(crate) mod install;
 pub(crate) mod list;
 pub(crate) mod lock;
+pub(crate) mod relock;
+pub(crate) mod remove;
 pub(crate) mod run;
 pub(crate) mod search;
 pub(crate) mod show;
+pub(crate) mod source;
 pub(crate) mod sync;
 pub(crate) mod update;
+pub(crate) mod version;
 
 use crate::cli::Command;
 use crate::context::Context;
@@ -31,6 +36,7 @@ pub(crate) fn run(cx: &Context, command: &Command) -> Result<u8, Failure> {
     match command {
         Command::About(args) => about::run(cx, args),
         Command::Affected(args) => affected::run(cx, args),
+        Command::Add(args) => add::run(cx, args),
         Command::Bundle(args) => bundle::run(cx, args),
         Command::Cache(args) => cache::run(cx, args),
         Command::Check(args) => check::run(cx, args),
@@ -41,11 +47,14 @@ pub(crate) fn run(cx: &Context, command: &Command) -> Result<u8, Failure> {
         Command::Install(args) => install::run(cx, args),
         Command::List(args) => list::run(cx, args),
         Command::Lock(args) => lock::run(cx, args),
+        Command::Remove(args) => remove::run(cx, args),
         Command::Run(args) => return run::run(cx, args),
         Command::Search(args) => search::run(cx, args),
         Command::Show(args) => show::run(cx, args),
+        Command::Source(args) => source::run(cx, args),
         Command::Sync(args) => sync::run(cx, args),
         Command::Update(args) => update::run(cx, args),
+        Command::Version(args) => version::run(cx, args),
     }?;
     Ok(0)
 }

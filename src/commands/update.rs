@@ -2,16 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use installer::environment::Environment;
-use installer::plan::{PlanOptions, Selection};
 use resolver::lock::Lockfile;
-use resolver::name::{GroupName, PackageName};
+use resolver::name::PackageName;
 use resolver::project::Project;
 use resolver::solver::Request;
 
-use super::install::{self, How};
-use super::lock;
-use crate::console::{ERROR, INFO, NAME};
+use super::install::Removal;
+use super::relock::{self, Relock};
+use crate::console::{ERROR, NAME};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::selection::{DefaultGroups, GroupArgs};
@@ -45,57 +43,29 @@ pub(crate) fn run(cx: &Context, args: &UpdateArgs) -> Result<(), Failure> {
     let environment = (!args.lock).then(|| cx.environment()).transpose()?;
     refuse_versions(&args.packages)?;
     let previous = Lockfile::read(&project.root)?;
-    let locked = names(previous.as_ref());
+    let locked = relock::names(previous.as_ref());
     refuse_strangers(&args.packages, project, &locked)?;
     let groups = (args.groups).choose(project, DefaultGroups::NotOptional, cx.console)?;
 
-    cx.console
-        .line(format_args!("{INFO}Updating dependencies{INFO:#}"));
     let request = if args.packages.is_empty() {
         previous.as_ref().map(Request::update).unwrap_or_default()
     } else {
         Request::latest(args.packages.iter().map(|name| PackageName::new(name)))
     };
-    let (lockfile, _) = cx.resolve_noting(project, previous.as_ref(), &request)?;
-    if let Some(environment) = environment {
-        bring(cx, environment, &lockfile, locked, groups, args)?;
-    }
-    if !args.dry_run {
-        lock::write(cx, &lockfile)?;
-    }
-    Ok(())
-}
-
-/// Brings the environment to what was resolved.
-fn bring(
-    cx: &Context,
-    environment: &Environment,
-    lockfile: &Lockfile,
-    locked_before: BTreeSet<PackageName>,
-    groups: BTreeSet<GroupName>,
-    args: &UpdateArgs,
-) -> Result<(), Failure> {
-    let project = cx.project()?;
-    install::tell_finding(cx);
-    let options = PlanOptions {
-        synchronize: args.sync,
-        locked_before,
-        root: project.package_name(),
-        folder: project.root.clone(),
-        ..PlanOptions::default()
-    };
-    let selection = Selection {
+    let relock = Relock {
+        previous,
+        request,
         groups,
-        extras: BTreeSet::new(),
-    };
-    let how = How {
+        removal: if args.sync {
+            Removal::Unwanted
+        } else {
+            Removal::Nothing
+        },
         dry_run: args.dry_run,
         // Poetry: `update` has no ear for `-v` here.
         verbose: args.dry_run,
-        compile: false,
     };
-    install::bring(cx, environment, lockfile, &selection, options, how)?;
-    Ok(())
+    relock.run(cx, environment)
 }
 
 /// Poetry: whoever names a version wants `add`.
@@ -137,9 +107,4 @@ fn refuse_strangers(
         "The following packages are not dependencies of this project: {}",
         strangers.join(", ")
     )))
-}
-
-fn names(lockfile: Option<&Lockfile>) -> BTreeSet<PackageName> {
-    let packages = lockfile.iter().flat_map(|lockfile| &lockfile.packages);
-    packages.map(|package| package.name.clone()).collect()
 }

@@ -1,5 +1,6 @@
 //! One file per command, and one for what all of them refuse.
 
+mod add;
 mod affected;
 mod bad_index;
 mod bundle;
@@ -19,11 +20,14 @@ mod monorepo;
 mod old_locks;
 mod refusals;
 mod remote_cache;
+mod remove;
 mod run;
 mod show;
+mod source;
 mod trees;
 mod unchanged;
 mod update;
+mod version;
 
 use crate::support::{Fixture, Wheel};
 

@@ -1,21 +1,12 @@
 //! Putting the lock file on disk.
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
-use std::time::Duration;
 
-use tempfile::TempPath;
 use toml::Table;
 
 use super::{FILE_NAME, LockError, Lockfile};
-
-/// What temporary files beside the lock file are called, before some random letters.
-const PREFIX: &str = ".poetry.lock.";
-const RANDOM: usize = 6;
-
-/// Temporary files that are older belong to nobody.
-const STALE: Duration = Duration::from_hours(1);
+use crate::file::replace;
 
 /// Writes it if its values differ from those of the file that is there. Says whether it wrote.
 ///
@@ -41,10 +32,7 @@ pub(super) fn write_if_changed(lockfile: &Lockfile, folder: &Path) -> Result<boo
     if with_crlf {
         text = text.replace('\n', "\r\n");
     }
-    replace(&path, text.as_bytes()).map_err(|error| {
-        let shown = path.display();
-        io::Error::new(error.kind(), format!("{shown} can't be written: {error}"))
-    })?;
+    replace(&path, text.as_bytes())?;
     Ok(true)
 }
 
@@ -61,175 +49,4 @@ fn has_same_values(old: &[u8], new: &str) -> bool {
 fn first_line_ends_with_crlf(bytes: &[u8]) -> bool {
     let first = bytes.split_inclusive(|b| *b == b'\n').next();
     first.is_some_and(|line| line.ends_with(b"\r\n"))
-}
-
-/// Replaces the file at once: whoever looks sees the old or the new one, also after a crash. A link stays a link.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let folder = target.parent().unwrap_or(Path::new("."));
-    let permissions = fs_err::metadata(&target).map(|metadata| metadata.permissions());
-    let fill = |file: &File| {
-        (&*file).write_all(bytes)?;
-        if let Ok(permissions) = &permissions {
-            file.set_permissions(permissions.clone())?;
-        }
-        file.sync_all()
-    };
-    temporary(folder, fill)?.persist(&target)?;
-    sync_folder(folder);
-    remove_stale(folder);
-    Ok(())
-}
-
-/// A finished file beside the lock file. A killed process leaves none behind, where the file can be written before it
-/// has a name.
-fn temporary(folder: &Path, fill: impl Fn(&File) -> io::Result<()>) -> io::Result<TempPath> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(PREFIX).rand_bytes(RANDOM);
-    if let Ok(nameless) = tempfile::tempfile_in(folder)
-        && fill(&nameless).is_ok()
-        && let Ok(named) = builder.make_in(folder, |name| give_name(&nameless, name))
-    {
-        return Ok(named.into_temp_path());
-    }
-    #[cfg(unix)]
-    let ordinary = {
-        use std::os::unix::fs::PermissionsExt;
-        std::fs::Permissions::from_mode(0o666) // less the umask
-    };
-    #[cfg(unix)]
-    builder.permissions(ordinary);
-    let file = builder.tempfile_in(folder)?;
-    fill(file.as_file())?;
-    Ok(file.into_temp_path())
-}
-
-/// Gives a file without a name one. Only Linux can, and only on some file systems.
-#[cfg(target_os = "linux")]
-fn give_name(file: &File, name: &Path) -> io::Result<()> {
-    use rustix::fs::{AtFlags, CWD, linkat};
-    use std::os::fd::AsRawFd;
-    let open = format!("/proc/self/fd/{}", file.as_raw_fd());
-    Ok(linkat(CWD, open, CWD, name, AtFlags::SYMLINK_FOLLOW)?)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn give_name(_file: &File, _name: &Path) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-/// Removes what killed processes left. Who still writes after an hour does not live any more.
-fn remove_stale(folder: &Path) {
-    let is_stale = |entry: &std::fs::DirEntry| {
-        let name = entry.file_name();
-        let random = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
-        let age = entry
-            .metadata()
-            .and_then(|metadata| metadata.modified())
-            .map(|time| time.elapsed().unwrap_or_default());
-        random.is_some_and(|random| {
-            random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        }) && age.is_ok_and(|age| age > STALE)
-    };
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        if is_stale(&entry) && entry.file_type().is_ok_and(|kind| kind.is_file()) {
-            tracing::debug!("removing {}", entry.path().display());
-            drop(std::fs::remove_file(entry.path()));
-        }
-    }
-}
-
-/// Makes the new name last. Not every file system can do it; the file itself is safe by then.
-#[cfg(unix)]
-fn sync_folder(folder: &Path) {
-    if let Ok(folder) = fs_err::File::open(folder) {
-        drop(folder.sync_all());
-    }
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_folder: &Path) {}
-
-#[cfg(test)]
-mod tests {
-    use std::fs::File;
-    use std::path::Path;
-
-    use super::{STALE, replace, temporary};
-
-    fn names(folder: &Path) -> Vec<String> {
-        let entries = std::fs::read_dir(folder).unwrap();
-        let mut names: Vec<String> = entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
-
-    /// Linux's usual file systems write it without a name, so that a kill leaves nothing.
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn a_file_has_no_name_before_it_is_whole() {
-        let folder = tempfile::tempdir().unwrap();
-        let name = temporary(folder.path(), |_| {
-            assert_eq!(names(folder.path()), Vec::<String>::new());
-            Ok(())
-        });
-        assert!(name.unwrap().exists());
-        assert_eq!(names(folder.path()), Vec::<String>::new());
-    }
-
-    #[test]
-    fn a_failed_write_leaves_the_old_file_and_nothing_else() {
-        let folder = tempfile::tempdir().unwrap();
-        let full = || std::io::Error::from(std::io::ErrorKind::StorageFull);
-        let error = temporary(folder.path(), |_| Err(full())).unwrap_err();
-        assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
-        assert_eq!(names(folder.path()), Vec::<String>::new());
-    }
-
-    #[test]
-    fn what_killed_processes_left_goes_with_the_next_write() {
-        let folder = tempfile::tempdir().unwrap();
-        let long_ago = std::time::SystemTime::now() - 2 * STALE;
-        for (name, is_old) in [
-            (".poetry.lock.Ab3dEf", true),
-            (".poetry.lock.fResH1", false),
-            (".poetry.lock.backup", false),
-            (".poetry.lock.my-own", true),
-            ("poetry.lock.Ab3dEf", true),
-        ] {
-            let file = File::create(folder.path().join(name)).unwrap();
-            if is_old {
-                file.set_modified(long_ago).unwrap();
-            }
-        }
-        replace(&folder.path().join("poetry.lock"), b"text").unwrap();
-        let left = [
-            ".poetry.lock.backup",
-            ".poetry.lock.fResH1",
-            ".poetry.lock.my-own",
-            "poetry.lock",
-            "poetry.lock.Ab3dEf",
-        ];
-        assert_eq!(names(folder.path()), left);
-    }
-
-    #[test]
-    #[cfg(unix)]
-    fn the_mode_of_the_old_file_and_links_are_kept() {
-        use std::os::unix::fs::{PermissionsExt, symlink};
-        let folder = tempfile::tempdir().unwrap();
-        let (real, link) = (
-            folder.path().join("real"),
-            folder.path().join("poetry.lock"),
-        );
-        std::fs::write(&real, "old").unwrap();
-        std::fs::set_permissions(&real, PermissionsExt::from_mode(0o640)).unwrap();
-        symlink(&real, &link).unwrap();
-        replace(&link, b"new").unwrap();
-        assert!(link.is_symlink());
-        assert_eq!(std::fs::read_to_string(&real).unwrap(), "new");
-        assert_eq!(real.metadata().unwrap().permissions().mode() & 0o777, 0o640);
-    }
 }

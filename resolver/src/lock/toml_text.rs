@@ -1,9 +1,9 @@
-//! TOML as tomlkit prints it, as far as lock files need it.
+//! TOML as tomlkit prints it, as far as lock files and edits of pyproject.toml need it.
 
 use std::fmt::Write;
 
 /// A string: always in double quotes, on one line.
-pub(super) fn push_string(text: &str, out: &mut String) {
+pub(crate) fn push_string(text: &str, out: &mut String) {
     out.push('"');
     for c in text.chars() {
         match c {
@@ -25,7 +25,7 @@ pub(super) fn push_string(text: &str, out: &mut String) {
 }
 
 /// A key: bare if that is possible.
-pub(super) fn push_key(key: &str, out: &mut String) {
+pub(crate) fn push_key(key: &str, out: &mut String) {
     let is_bare_char = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if !key.is_empty() && key.chars().all(is_bare_char) {
         out.push_str(key);
@@ -35,7 +35,7 @@ pub(super) fn push_key(key: &str, out: &mut String) {
 }
 
 /// `key = "text"` on a line of its own.
-pub(super) fn push_text_line(key: &str, text: &str, out: &mut String) {
+pub(crate) fn push_text_line(key: &str, text: &str, out: &mut String) {
     push_key(key, out);
     out.push_str(" = ");
     push_string(text, out);
@@ -49,7 +49,7 @@ pub(super) fn push_flag_line(key: &str, flag: bool, out: &mut String) {
 }
 
 /// `["a", "b"]`
-pub(super) fn push_texts<'a>(texts: impl IntoIterator<Item = &'a str>, out: &mut String) {
+pub(crate) fn push_texts<'a>(texts: impl IntoIterator<Item = &'a str>, out: &mut String) {
     out.push('[');
     for (i, text) in texts.into_iter().enumerate() {
         if i > 0 {

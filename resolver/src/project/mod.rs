@@ -3,6 +3,7 @@
 mod check;
 mod classifiers;
 mod declared;
+pub mod edit;
 mod error;
 pub mod graph;
 mod groups;

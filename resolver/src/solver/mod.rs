@@ -59,7 +59,7 @@ use checkouts::Wanted;
 use complete::root_release;
 pub(crate) use graph::{Solution, Solved};
 use locked::Locked;
-pub use newest::{Newest, Wish, newest};
+pub use newest::{Newest, Wish, direct_name, newest};
 use node::Node;
 pub use offered::{latest, offered};
 use overrides::{Overrides, Run};
@@ -209,6 +209,9 @@ pub enum SolveError {
         /// The name as written.
         name: String,
     },
+    /// A package is to be taken from a source that the project does not have.
+    #[error("Repository \"{0}\" does not exist.")]
+    UnknownSource(String),
     /// The project requires itself.
     #[error("Package '{0}' is listed as a dependency of itself.")]
     SelfDependency(String),

@@ -1,4 +1,4 @@
-//! Which release `add` means by a mere name.
+//! Which release `add` means by a mere name, and which package by a mere address.
 //!
 //! Poetry looks at what the sources offer and at nothing else: neither at the project's pythons, nor at what the
 //! release would require. Whether it fits is up to the resolution that follows.
@@ -7,11 +7,12 @@ use crate::constraint::Constraint;
 use crate::index::Index;
 use crate::name::PackageName;
 use crate::project::Project;
+use crate::requirement::{Origin, Requirement};
 use crate::version::Version;
 
-use super::SolveError;
 use super::node::Releases;
-use super::world::Sources;
+use super::world::{Sources, World};
+use super::{Locked, Request, SolveError};
 
 /// A package that is to be added.
 #[derive(Clone, Debug)]
@@ -45,6 +46,27 @@ impl Newest {
     }
 }
 
+/// Finds out what the package behind an address or a path is called. `typed` stands for its name in errors. Blocks.
+///
+/// # Errors
+/// When there is none, or it does not tell its name.
+pub fn direct_name(
+    project: &Project,
+    typed: &str,
+    origin: Origin,
+    index: &Index,
+    runtime: &tokio::runtime::Handle,
+) -> Result<PackageName, SolveError> {
+    let requirement = Requirement {
+        pretty_name: typed.to_owned(),
+        origin,
+        ..Requirement::new("", Constraint::any())
+    };
+    let (locked, request) = (Locked::default(), Request::default());
+    let world = World::new(project, &locked, &request, index, runtime, &());
+    Ok(world.read_direct(&requirement)?.name)
+}
+
 /// Finds the newest release of a package, over all versions that the project's sources offer: the newest stable one, or
 /// the newest of all if pre-releases count or there are only such. Blocks.
 ///
@@ -61,6 +83,11 @@ pub fn newest(
     let wanted = Releases::of(wish.constraint.unwrap_or(&any));
     let prereleases = wish.prereleases.then_some(true);
     let sources = Sources::new(project, index);
+    if let Some(source) = wish.source
+        && sources.source(source).is_none()
+    {
+        return Err(SolveError::UnknownSource(source.to_owned()));
+    }
     let found = runtime.block_on(sources.find(&name, wish.source, &wanted, prereleases))?;
     let mut versions: Vec<Version> = found.iter().map(|one| one.version().clone()).collect();
     // One source may have stable releases where another has none.

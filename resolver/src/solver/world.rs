@@ -299,7 +299,7 @@ impl Sources {
         Ok(release.map(|release| Arc::new(Read::of(&release, place, name, version))))
     }
 
-    fn source(&self, name: &str) -> Option<usize> {
+    pub(super) fn source(&self, name: &str) -> Option<usize> {
         self.sources
             .iter()
             .position(|source| source.name.eq_ignore_ascii_case(name))
@@ -617,7 +617,8 @@ impl<'a> World<'a> {
             .map(|(_, package)| package.origin)
     }
 
-    fn read_direct(&self, requirement: &Requirement) -> Result<Package, SolveError> {
+    /// Reads the package behind a direct requirement, whatever its name.
+    pub(crate) fn read_direct(&self, requirement: &Requirement) -> Result<Package, SolveError> {
         match &requirement.origin {
             Origin::Directory {
                 path,

@@ -91,6 +91,13 @@ impl Tag {
         }
     }
 
+    /// The first of the next phase: `a2` → `b0`; nothing follows a release candidate.
+    pub(crate) fn next_phase(&self) -> Option<Self> {
+        let at = PRE_PHASES.iter().position(|phase| *phase == self.phase)?;
+        let next = PRE_PHASES.get(at + 1)?;
+        Some(Self::new(next, Number::ZERO))
+    }
+
     /// Poetry: the spellings `alpha`, `rev`, … are recognised in lower case only. `1.0Beta1` is a
     /// version, prints as `1.0beta1` and sorts by its phase's text, so before `1.0a1`.
     fn spelled(spelling: &str, phase: &'static str, number: Number) -> Self {

