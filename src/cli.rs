@@ -7,7 +7,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::arguments::Words;
-use crate::commands::{affected, bundle, env, graph, install, lock, run, sync, update};
+use crate::commands::{
+    affected, build, bundle, env, export, graph, install, lock, publish, run, sync, update,
+};
 use crate::console::{BOLD, Console, INFO, NAME, VALUE};
 use crate::failure::Failure;
 
@@ -55,7 +57,7 @@ pub(crate) struct Globals {
     no_ansi: bool,
     /// Ask no questions, take the defaults
     #[arg(short, long, global = true)]
-    no_interaction: bool,
+    pub(crate) no_interaction: bool,
     /// Accepted for Poetry's sake: there are no plugins
     #[arg(long, global = true)]
     no_plugins: bool,
@@ -77,14 +79,17 @@ pub(crate) struct Globals {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Affected(affected::AffectedArgs),
+    Build(build::BuildArgs),
     Bundle(Box<bundle::BundleArgs>),
     #[command(subcommand)]
     Env(env::EnvCommand),
+    Export(export::ExportArgs),
     Graph(graph::GraphArgs),
     Install(install::InstallArgs),
     /// Lists commands
     List,
     Lock(lock::LockArgs),
+    Publish(publish::PublishArgs),
     Run(run::RunArgs),
     Sync(sync::SyncArgs),
     Update(update::UpdateArgs),
@@ -203,10 +208,9 @@ fn expected_arguments(command: &str) -> Option<String> {
 
 /// Poetry: commands of it and of its official plugins. Those that are not ours yet are refused by name, so that nobody
 /// takes them for typing errors.
-const POETRY_COMMANDS: [&str; 36] = [
+const POETRY_COMMANDS: [&str; 33] = [
     "about",
     "add",
-    "build",
     "build-project",
     "cache clear",
     "cache list",
@@ -217,10 +221,8 @@ const POETRY_COMMANDS: [&str; 36] = [
     "debug info",
     "debug resolve",
     "debug tags",
-    "export",
     "init",
     "new",
-    "publish",
     "python install",
     "python list",
     "python remove",

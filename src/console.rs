@@ -169,6 +169,19 @@ impl Console {
         }
     }
 
+    /// Asks a question that is answered by yes or no; no is the default.
+    pub(crate) fn confirm(&self, question: &str) -> bool {
+        let prompt = format!("{INFO}{question} (yes/no){INFO:#} [{VALUE}no{VALUE:#}] ");
+        let mut stderr = AutoStream::new(io::stderr(), self.err);
+        // Who can't see the question can't answer it.
+        if stderr.write_all(prompt.as_bytes()).is_err() {
+            return false;
+        }
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).is_ok()
+            && answer.trim_start().to_lowercase().starts_with('y')
+    }
+
     /// A warning on stderr.
     pub(crate) fn warning(&self, text: impl Display) {
         self.error_line(format_args!("{WARNING}{text}{WARNING:#}"));

@@ -2,6 +2,7 @@
 //! asked for.
 
 use std::cell::{OnceCell, RefCell};
+use std::io::IsTerminal;
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -46,6 +47,7 @@ pub(crate) struct Context<'a> {
     /// Where the search for the project begins.
     start: PathBuf,
     pub(crate) no_cache: bool,
+    no_interaction: bool,
     variables: Variables,
     root: OnceCell<PathBuf>,
     manifest: OnceCell<toml::Table>,
@@ -83,12 +85,11 @@ impl<'a> Context<'a> {
         if console.is_debug() {
             log_to_stderr();
         }
-        Ok(Self::begin(
-            console,
-            start,
-            globals.no_cache,
-            Variables::of_process(),
-        ))
+        let no_interaction = globals.no_interaction;
+        Ok(Self {
+            no_interaction,
+            ..Self::begin(console, start, globals.no_cache, Variables::of_process())
+        })
     }
 
     /// A run in the current folder, without any option.
@@ -111,6 +112,7 @@ impl<'a> Context<'a> {
             began: SystemTime::now(),
             start,
             no_cache,
+            no_interaction: false,
             variables,
             root: OnceCell::new(),
             manifest: OnceCell::new(),
@@ -136,6 +138,7 @@ impl<'a> Context<'a> {
 
     fn begin_as(&self, root: PathBuf, variables: Variables) -> Self {
         Self {
+            no_interaction: self.no_interaction,
             runtime: Rc::clone(&self.runtime),
             indexes: Rc::clone(&self.indexes),
             ..Self::begin(self.console, root, self.no_cache, variables)
@@ -145,6 +148,11 @@ impl<'a> Context<'a> {
     /// Where the search for the project begins.
     pub(crate) fn start(&self) -> &Path {
         &self.start
+    }
+
+    /// May the user be asked? Poetry: only at a terminal.
+    pub(crate) fn is_interactive(&self) -> bool {
+        !self.no_interaction && !self.console.is_quiet() && std::io::stdin().is_terminal()
     }
 
     /// The environment variables of the process.
@@ -285,10 +293,7 @@ impl<'a> Context<'a> {
     /// As [`Context::settings`] and [`Context::project`].
     pub(crate) fn index(&self) -> Result<&Index, Failure> {
         once(&self.index, || {
-            // It fails only if there is one already, which is as good.
-            rustls::crypto::ring::default_provider()
-                .install_default()
-                .ok();
+            choose_cryptography();
             let builder = self.builder()?;
             let index = self.shared_index(Arc::clone(builder) as Arc<dyn Builder>)?;
             builder.index.set(index.clone()).ok();
@@ -369,7 +374,10 @@ impl<'a> Context<'a> {
     }
 
     /// Poetry: the date of files in archives that are built, in seconds since 1970.
-    fn source_date_epoch(&self) -> Result<Option<i64>, Failure> {
+    ///
+    /// # Errors
+    /// When it is no number.
+    pub(crate) fn source_date_epoch(&self) -> Result<Option<i64>, Failure> {
         let name = "SOURCE_DATE_EPOCH";
         let Some(text) = self.variables.filled(name) else {
             return Ok(None);
@@ -552,6 +560,14 @@ fn package_name(manifest: &toml::Table) -> String {
         || NO_NAME.to_owned(),
         |name| resolver::name::normalize(&name),
     )
+}
+
+/// Chooses whose cryptography secure connections use.
+pub(crate) fn choose_cryptography() {
+    // It fails only if there is one already, which is as good.
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok();
 }
 
 fn check_folder(folder: &Path, shown: &Path) -> Result<(), Failure> {

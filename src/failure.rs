@@ -191,6 +191,7 @@ macro_rules! caused_by {
 caused_by!(
     crate::settings::SettingsError,
     resolver::project::ProjectError,
+    resolver::export::ExportError,
     resolver::index::IndexError,
     resolver::solver::SolveError,
     installer::python::PythonError,
@@ -198,6 +199,7 @@ caused_by!(
     installer::install::InstallError,
     installer::build::BuildError,
     installer::bundle::BundleError,
+    installer::publish::PublishError,
 );
 
 #[cfg(test)]

@@ -84,8 +84,23 @@ pub(crate) struct Settings {
     pub(crate) repositories: BTreeMap<String, String>,
     /// `http-basic.<name>`: user and password.
     pub(crate) credentials: BTreeMap<String, (String, String)>,
+    /// `pypi-token.<name>`, by the name as variables have it.
+    pub(crate) tokens: BTreeMap<String, String>,
+    /// `certificates.<name>`
+    pub(crate) repository_certificates: BTreeMap<String, RepositoryCertificates>,
     /// Settings that are set but that nothing here heeds.
     pub(crate) unheeded: Vec<&'static str>,
+}
+
+/// The settings `certificates.<name>.*`.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct RepositoryCertificates {
+    /// A PEM file of whom to trust.
+    pub(crate) cert: Option<PathBuf>,
+    /// `cert = false`: the server is not checked at all.
+    pub(crate) verify: bool,
+    /// A PEM file to show to the server.
+    pub(crate) client_cert: Option<PathBuf>,
 }
 
 /// The settings `virtualenvs.*`.
@@ -221,6 +236,8 @@ impl Layers<'_> {
             certificates: self.certificates(),
             repositories: self.repositories(),
             credentials: self.credentials(),
+            tokens: self.tokens(),
+            repository_certificates: self.repository_certificates(),
             unheeded: self.unheeded(),
         })
     }
@@ -349,6 +366,43 @@ impl Layers<'_> {
             }
         }
         credentials
+    }
+
+    /// Names as [`variable_part`] writes them.
+    fn tokens(&self) -> BTreeMap<String, String> {
+        let mut tokens = BTreeMap::new();
+        for name in self.names_below("pypi-token") {
+            let token = self.file_value(&["pypi-token", &name]);
+            if let Some(token) = token.and_then(toml::Value::as_str) {
+                tokens.insert(variable_part(&name), token.to_owned());
+            }
+        }
+        for (variable, token) in self.variables.iter() {
+            if let Some(name) = variable.strip_prefix("POETRY_PYPI_TOKEN_") {
+                tokens.insert(name.to_owned(), token.to_owned());
+            }
+        }
+        tokens.retain(|_, token| !token.is_empty());
+        tokens
+    }
+
+    /// Poetry: `cert` is a file, or `false` for no checks at all; `verify` is an older name for it.
+    fn repository_certificates(&self) -> BTreeMap<String, RepositoryCertificates> {
+        let names = self.names_below("certificates").into_iter();
+        let read = |name: String| {
+            let path = |key: &str| self.path(&format!("certificates.{name}.{key}"));
+            let is = |text: &str| {
+                let is = |key| path(key).is_some_and(|path| path == Path::new(text));
+                is("verify") || is("cert")
+            };
+            let certificates = RepositoryCertificates {
+                cert: path("cert").filter(|_| !is("true") && !is("false")),
+                verify: !is("false"),
+                client_cert: path("client-cert"),
+            };
+            (name, certificates)
+        };
+        names.map(read).collect()
     }
 
     fn unheeded(&self) -> Vec<&'static str> {

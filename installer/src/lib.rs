@@ -18,6 +18,7 @@
 //! | [`plan`], [`fetch`], [`install`] | what to do, the files for it, doing it |
 //! | [`bundle`] | services with their libraries, as wheels |
 //! | [`oci`] | container images, written without a container engine |
+//! | [`publish`] | what was built, sent to an index |
 //!
 //! What makes an installation safe is the order of things: a file's hash is checked before anything is made of it; a
 //! wheel is checked whole and unpacked beside the cache's entry before that appears, by one rename; its links come
@@ -33,6 +34,7 @@ pub mod fetch;
 pub mod install;
 pub mod oci;
 pub mod plan;
+pub mod publish;
 pub mod python;
 mod swap;
 pub mod title;

@@ -1,12 +1,15 @@
 //! The commands: one file each, all of one shape.
 
 pub(crate) mod affected;
+pub(crate) mod build;
 pub(crate) mod bundle;
 pub(crate) mod env;
 pub(crate) mod every;
+pub(crate) mod export;
 pub(crate) mod graph;
 pub(crate) mod install;
 pub(crate) mod lock;
+pub(crate) mod publish;
 pub(crate) mod run;
 pub(crate) mod sync;
 pub(crate) mod update;
@@ -22,8 +25,10 @@ use crate::failure::Failure;
 pub(crate) fn run(cx: &Context, command: &Command) -> Result<u8, Failure> {
     match command {
         Command::Affected(args) => affected::run(cx, args),
+        Command::Build(args) => build::run(cx, args),
         Command::Bundle(args) => bundle::run(cx, args),
         Command::Env(args) => env::run(cx, args),
+        Command::Export(args) => export::run(cx, args),
         Command::Graph(args) => graph::run(cx, args),
         Command::Install(args) => install::run(cx, args),
         Command::List => {
@@ -31,6 +36,7 @@ pub(crate) fn run(cx: &Context, command: &Command) -> Result<u8, Failure> {
             Ok(())
         }
         Command::Lock(args) => lock::run(cx, args),
+        Command::Publish(args) => publish::run(cx, args),
         Command::Run(args) => return run::run(cx, args),
         Command::Sync(args) => sync::run(cx, args),
         Command::Update(args) => update::run(cx, args),

@@ -2,11 +2,13 @@
 
 mod affected;
 mod bad_index;
+mod build;
 mod bundle;
 mod bundle_formats;
 mod env;
 mod errors;
 mod every;
+mod export;
 mod git;
 mod graph;
 mod install;
@@ -14,6 +16,7 @@ mod lock;
 mod lock_vectors;
 mod monorepo;
 mod old_locks;
+mod publish;
 mod refusals;
 mod run;
 mod trees;

@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// A request without a body.
+/// A request.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Request {
@@ -142,7 +143,7 @@ fn read(reader: &mut impl BufRead) -> std::io::Result<Option<Request>> {
     let mut request = Request {
         method: words.next().unwrap_or_default().to_owned(),
         path: words.next().unwrap_or_default().to_owned(),
-        headers: Vec::new(),
+        ..Request::default()
     };
     loop {
         let mut line = String::new();
@@ -153,6 +154,10 @@ fn read(reader: &mut impl BufRead) -> std::io::Result<Option<Request>> {
         let header = (name.to_lowercase(), value.trim().to_owned());
         request.headers.push(header);
     }
+    let length = request.header("content-length");
+    let length = length.and_then(|length| length.parse().ok());
+    request.body = vec![0; length.unwrap_or(0)];
+    reader.read_exact(&mut request.body)?;
     Ok(Some(request))
 }
 
@@ -179,8 +184,11 @@ fn reason(status: u16) -> &'static str {
         206 => "Partial Content",
         301 => "Moved Permanently",
         304 => "Not Modified",
+        400 => "Bad Request",
         401 => "Unauthorized",
+        403 => "Forbidden",
         404 => "Not Found",
+        409 => "Conflict",
         416 => "Range Not Satisfiable",
         503 => "Service Unavailable",
         _ => "Whatever",

@@ -54,6 +54,31 @@ impl Kind {
     }
 }
 
+/// The two kinds of archives that a project can be built into.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Distribution {
+    /// The project's sources.
+    Sdist,
+    /// What is installed.
+    Wheel,
+}
+
+impl Distribution {
+    /// The word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sdist => "sdist",
+            Self::Wheel => "wheel",
+        }
+    }
+
+    /// The part of the hooks' names that tells the two apart.
+    fn hook(self) -> &'static str {
+        self.name()
+    }
+}
+
 /// Builds wheels and metadata from source trees. Cheap to clone.
 #[derive(Clone)]
 pub struct BuildFrontend {
@@ -163,21 +188,27 @@ impl BuildFrontend {
         }
     }
 
-    /// Builds the sdist of the project in `source` and puts it into `output`. Every project whose back end is
-    /// poetry-core is built natively: a build script is only copied. Blocks.
+    /// Has the back end of `project` build an archive and puts it into `output`. `settings` are the back end's own. A
+    /// project that names no back end is poetry-core's. Blocks.
     ///
     /// # Errors
     /// As [`BuildFrontend::wheel`].
-    pub fn sdist(&self, source: &Path, output: &Path) -> Result<PathBuf, BuildError> {
-        if BuildSystem::read(source)?.backend != native::BACKEND {
-            return self.foreign_archive(Rules::default(), source, "sdist", output);
-        }
-        let project = Project::read(source)?;
-        if native::generates_setup(&project) {
-            return self.foreign_archive(Rules::default(), source, "sdist", output);
-        }
-        let seconds = self.shared.source_date_epoch.get().copied().unwrap_or(0);
-        native::sdist::build_sdist(&project, output, u32::try_from(seconds).unwrap_or(0))
+    pub fn distribution(
+        &self,
+        project: &Project,
+        what: Distribution,
+        settings: &ConfigSettings,
+        output: &Path,
+    ) -> Result<PathBuf, BuildError> {
+        let system = match project.build_system.backend {
+            Some(_) => BuildSystem::read(&project.root)?,
+            None => native::build_system(),
+        };
+        let rules = Rules {
+            config_settings: (!settings.is_empty()).then_some(settings),
+            constraints: None,
+        };
+        self.archive_of(&system, rules, &project.root, what.hook(), output)
     }
 
     /// Runs the build script of a project (`[tool.poetry.build]`) in an environment with its build requirements, as
@@ -217,10 +248,7 @@ impl BuildFrontend {
     }
 
     pub(crate) fn timestamp(&self) -> Timestamp {
-        let seconds = self.shared.source_date_epoch.get();
-        seconds
-            .and_then(|&seconds| Timestamp::from_epoch(seconds))
-            .unwrap_or(Timestamp::DEFAULT)
+        timestamp(self.shared.source_date_epoch.get().copied())
     }
 
     fn build_python(
@@ -286,9 +314,19 @@ impl BuildFrontend {
         what: &str,
         output: &Path,
     ) -> Result<PathBuf, BuildError> {
+        self.archive_of(&BuildSystem::read(source)?, rules, source, what, output)
+    }
+
+    fn archive_of(
+        &self,
+        system: &BuildSystem,
+        rules: Rules<'_>,
+        source: &Path,
+        what: &str,
+        output: &Path,
+    ) -> Result<PathBuf, BuildError> {
         let source = fs_err::canonicalize(source)?;
-        let system = BuildSystem::read(&source)?;
-        let backend = self.backend(&system, &source, what, rules)?;
+        let backend = self.backend(system, &source, what, rules)?;
         fs_err::create_dir_all(output)?;
         let folder = tempfile::Builder::new()
             .prefix(".mpoetry-")
@@ -312,7 +350,7 @@ impl BuildFrontend {
         if made.parent() != Some(folder.path()) || !made.is_file() {
             return Err(BuildError::NoArchive {
                 source_tree: source,
-                backend: system.backend,
+                backend: system.backend.clone(),
                 name,
             });
         }
@@ -370,6 +408,47 @@ fn pypi() -> Vec<Source> {
 fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// Builds an archive of a project as poetry-core does, without starting Python, and puts it into `output`.
+/// `local_version` replaces the local part of the version. `source_date_epoch` is the date of all members; without it,
+/// poetry-core's fixed ones.
+///
+/// # Errors
+/// When the manifest or a file can't be used.
+pub fn build_natively(
+    project: &Project,
+    what: Distribution,
+    local_version: Option<&str>,
+    source_date_epoch: Option<i64>,
+    output: &Path,
+) -> Result<PathBuf, BuildError> {
+    let project = match local_version {
+        Some(label) => &native::with_local_version(project, label)?,
+        None => project,
+    };
+    match what {
+        Distribution::Sdist => {
+            let seconds = source_date_epoch.unwrap_or(0);
+            native::sdist::build_sdist(project, output, u32::try_from(seconds).unwrap_or(0))
+        }
+        Distribution::Wheel => {
+            native::wheel::build_wheel(project, Kind::Wheel, output, timestamp(source_date_epoch))
+        }
+    }
+}
+
+/// Does `[tool.poetry.build]` want a `setup.py` in sdists? Only poetry-core itself can write that.
+#[must_use]
+pub fn generates_setup(project: &Project) -> bool {
+    native::generates_setup(project)
+}
+
+/// The date of members of wheels.
+fn timestamp(source_date_epoch: Option<i64>) -> Timestamp {
+    source_date_epoch
+        .and_then(Timestamp::from_epoch)
+        .unwrap_or(Timestamp::DEFAULT)
 }
 
 /// Can this project be built natively? Its back end must be poetry-core in a range that admits the release whose

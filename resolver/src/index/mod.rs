@@ -291,6 +291,15 @@ impl Index {
         &self.inner.settings
     }
 
+    /// User and password for an address, if some are known.
+    #[must_use]
+    pub fn login(&self, url: &str) -> Option<(String, String)> {
+        let credentials = &self.http().credentials;
+        let url = credentials.strip(&source::parse(url).ok()?);
+        let login = credentials.of(&url)?;
+        Some((login.user, login.password))
+    }
+
     /// The git repositories in its cache, with its settings.
     #[must_use]
     pub fn repositories(&self) -> Repositories {

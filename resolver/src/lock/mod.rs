@@ -4,7 +4,7 @@ mod fresh;
 pub(crate) mod hash;
 mod read;
 mod save;
-mod toml_text;
+pub(crate) mod toml_text;
 mod write;
 
 use std::cmp::Ordering;

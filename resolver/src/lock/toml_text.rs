@@ -1,9 +1,9 @@
-//! TOML as tomlkit prints it, as far as lock files need it.
+//! TOML as tomlkit prints it, as far as lock files and pylock.toml need it.
 
 use std::fmt::Write;
 
 /// A string: always in double quotes, on one line.
-pub(super) fn push_string(text: &str, out: &mut String) {
+pub(crate) fn push_string(text: &str, out: &mut String) {
     out.push('"');
     for c in text.chars() {
         match c {
@@ -25,7 +25,7 @@ pub(super) fn push_string(text: &str, out: &mut String) {
 }
 
 /// A key: bare if that is possible.
-pub(super) fn push_key(key: &str, out: &mut String) {
+pub(crate) fn push_key(key: &str, out: &mut String) {
     let is_bare_char = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if !key.is_empty() && key.chars().all(is_bare_char) {
         out.push_str(key);
@@ -35,7 +35,7 @@ pub(super) fn push_key(key: &str, out: &mut String) {
 }
 
 /// `key = "text"` on a line of its own.
-pub(super) fn push_text_line(key: &str, text: &str, out: &mut String) {
+pub(crate) fn push_text_line(key: &str, text: &str, out: &mut String) {
     push_key(key, out);
     out.push_str(" = ");
     push_string(text, out);
@@ -43,13 +43,13 @@ pub(super) fn push_text_line(key: &str, text: &str, out: &mut String) {
 }
 
 /// `key = true` on a line of its own.
-pub(super) fn push_flag_line(key: &str, flag: bool, out: &mut String) {
+pub(crate) fn push_flag_line(key: &str, flag: bool, out: &mut String) {
     push_key(key, out);
     out.push_str(if flag { " = true\n" } else { " = false\n" });
 }
 
 /// `["a", "b"]`
-pub(super) fn push_texts<'a>(texts: impl IntoIterator<Item = &'a str>, out: &mut String) {
+pub(crate) fn push_texts<'a>(texts: impl IntoIterator<Item = &'a str>, out: &mut String) {
     out.push('[');
     for (i, text) in texts.into_iter().enumerate() {
         if i > 0 {
@@ -61,13 +61,13 @@ pub(super) fn push_texts<'a>(texts: impl IntoIterator<Item = &'a str>, out: &mut
 }
 
 /// `{a = "x", b = true}`, put together member by member.
-pub(super) struct InlineTable<'a> {
+pub(crate) struct InlineTable<'a> {
     out: &'a mut String,
     is_empty: bool,
 }
 
 impl<'a> InlineTable<'a> {
-    pub(super) fn new(out: &'a mut String) -> Self {
+    pub(crate) fn new(out: &'a mut String) -> Self {
         out.push('{');
         Self {
             out,
@@ -75,22 +75,28 @@ impl<'a> InlineTable<'a> {
         }
     }
 
-    pub(super) fn text(&mut self, key: &str, text: &str) {
+    pub(crate) fn text(&mut self, key: &str, text: &str) {
         self.key(key);
         push_string(text, self.out);
     }
 
-    pub(super) fn texts<'b>(&mut self, key: &str, texts: impl IntoIterator<Item = &'b str>) {
+    pub(crate) fn texts<'b>(&mut self, key: &str, texts: impl IntoIterator<Item = &'b str>) {
         self.key(key);
         push_texts(texts, self.out);
     }
 
-    pub(super) fn yes(&mut self, key: &str) {
+    pub(crate) fn yes(&mut self, key: &str) {
         self.key(key);
         self.out.push_str("true");
     }
 
-    pub(super) fn end(self) {
+    /// A value that is written out already.
+    pub(crate) fn written(&mut self, key: &str, value: &str) {
+        self.key(key);
+        self.out.push_str(value);
+    }
+
+    pub(crate) fn end(self) {
         self.out.push('}');
     }
 
