@@ -15,8 +15,9 @@ use crate::failure::Failure;
 
 /// Builds a package, as a tarball and a wheel by default
 ///
-/// Projects of poetry-core are built without starting Python, file by file as poetry-core builds them; all others by
-/// their own back end, in an environment with its requirements. The same sources always give the same bytes.
+/// Projects of poetry-core are built without starting Python, file by file as poetry-core builds them, and the same
+/// sources always give the same bytes. All others are built by their own back end, in an environment with its
+/// requirements.
 #[derive(Debug, Args)]
 pub(crate) struct BuildArgs {
     /// What to build: sdist, wheel or all

@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 
 use self::archive::Timestamp;
 pub(crate) use self::archive::{RecordRow, record_text};
-use self::backend::{Backend, BuildSystem};
+use self::backend::{Backend, BuildSystem, SOURCE_DATE_EPOCH};
 pub use self::error::BuildError;
 use self::isolation::Isolation;
 pub(crate) use self::native::wheel::is_executable;
@@ -283,7 +283,9 @@ impl BuildFrontend {
             system,
             python: self.build_python(source, &requirements, rules)?,
             source,
-            source_date_epoch: self.shared.source_date_epoch.get().copied(),
+            // The archives that are published have the dates that their back ends give them.
+            source_date_epoch: (self.shared.source_date_epoch.get().copied())
+                .or((what != "sdist").then_some(SOURCE_DATE_EPOCH)),
         };
         let hook = format!("get_requires_for_build_{what}");
         let more = backend.call(&hook, &json!({ "config_settings": rules.settings() }))?;
