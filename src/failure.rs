@@ -199,7 +199,6 @@ caused_by!(
     installer::install::InstallError,
     installer::build::BuildError,
     installer::bundle::BundleError,
-    installer::publish::PublishError,
 );
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use installer::publish::{Distributions, PublishOptions, Repository, Trust, publish};
+use installer::publish::{Distributions, PublishError, PublishOptions, Repository, Trust, publish};
 use resolver::name::PackageName;
 
 use super::build;
@@ -84,7 +84,7 @@ pub(crate) fn run(cx: &Context, args: &PublishArgs) -> Result<(), Failure> {
     let repository = repository(args, cx.settings()?)?;
     let (name, version) = (project.name.as_deref().unwrap_or_default(), &found.version);
     let to = match args.repository.as_deref() {
-        None | Some(PYPI) => "PyPI",
+        None | Some("" | PYPI) => "PyPI",
         Some(name) => name,
     };
     cx.console.line(format_args!(
@@ -96,9 +96,29 @@ pub(crate) fn run(cx: &Context, args: &PublishArgs) -> Result<(), Failure> {
     };
     choose_cryptography();
     let reporter = Publishing::start(cx.console);
-    cx.runtime()?
-        .block_on(publish(&found.files, &repository, options, &reporter))?;
-    Ok(())
+    let sent = cx
+        .runtime()?
+        .block_on(publish(&found.files, &repository, options, &reporter));
+    sent.map_err(|error| {
+        let advice = about_login(&error, args.repository.as_deref().unwrap_or(PYPI));
+        Failure::caused(error).hint_if(advice)
+    })
+}
+
+/// Where user and password are looked for, if it is them that the repository does not accept.
+fn about_login(error: &PublishError, name: &str) -> Option<String> {
+    let PublishError::Refused {
+        status: 401 | 403, ..
+    } = error
+    else {
+        return None;
+    };
+    let part = variable_part(name);
+    Some(format!(
+        "User and password come from `--username` and `--password`, or a token from `pypi-token.{name}` or \
+         POETRY_PYPI_TOKEN_{part}, or both from `http-basic.{name}` or POETRY_HTTP_BASIC_{part}_USERNAME and \
+         POETRY_HTTP_BASIC_{part}_PASSWORD."
+    ))
 }
 
 /// Poetry: what is there already may be built over; who can be asked is asked.
@@ -125,7 +145,7 @@ fn repository(args: &PublishArgs, settings: &Settings) -> Result<Repository, Fai
     let name = args.repository.as_deref().filter(|name| !name.is_empty());
     let url = match name {
         None => PYPI_URL.to_owned(),
-        Some(name) => settings.repositories.get(name).cloned().ok_or_else(|| {
+        Some(name) => settings.upload_urls.get(&variable_part(name)).cloned().ok_or_else(|| {
             Failure::new(format!("Repository {name} is not defined")).hint(format!(
                 "Its address is looked for in the setting `repositories.{name}.url` and in the variable \
                  POETRY_REPOSITORIES_{}_URL.",
@@ -134,7 +154,7 @@ fn repository(args: &PublishArgs, settings: &Settings) -> Result<Repository, Fai
         })?,
     };
     let name = name.unwrap_or(PYPI);
-    let certificates = settings.repository_certificates.get(name);
+    let certificates = settings.repository_certificates.get(&variable_part(name));
     let certificates = certificates.filter(|_| name != PYPI);
     let trust = match (&args.cert, certificates) {
         (Some(file), _) => Trust::Only(file.clone()),
@@ -143,7 +163,7 @@ fn repository(args: &PublishArgs, settings: &Settings) -> Result<Repository, Fai
             .cert
             .clone()
             .map_or_else(Trust::default, Trust::Only),
-        _ => Trust::System(settings.certificates.clone()),
+        _ => Trust::System(for_all(settings)),
     };
     let client = certificates.and_then(|certificates| certificates.client_cert.clone());
     Ok(Repository {
@@ -154,6 +174,17 @@ fn repository(args: &PublishArgs, settings: &Settings) -> Result<Repository, Fai
         user_agent: concat!("mpoetry/", env!("CARGO_PKG_VERSION")).to_owned(),
         timeout: settings.timeout,
     })
+}
+
+/// The certificate files that are for no certain repository.
+fn for_all(settings: &Settings) -> Vec<PathBuf> {
+    let of_others = settings.repository_certificates.values();
+    let of_others: Vec<&PathBuf> = of_others.filter_map(|other| other.cert.as_ref()).collect();
+    let files = settings.certificates.iter();
+    files
+        .filter(|file| !of_others.contains(file))
+        .cloned()
+        .collect()
 }
 
 /// Poetry: an address like PyPI's that lacks its slash gets it.

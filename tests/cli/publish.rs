@@ -181,6 +181,8 @@ fn a_repository_that_refuses_is_quoted() {
      - Uploading demo_pkg-1.0.tar.gz 100%
 
     HTTP Error 403: Forbidden | b"not 'you'\n"
+
+    User and password come from `--username` and `--password`, or a token from `pypi-token.loc` or POETRY_PYPI_TOKEN_LOC, or both from `http-basic.loc` or POETRY_HTTP_BASIC_LOC_USERNAME and POETRY_HTTP_BASIC_LOC_PASSWORD.
     "#);
     assert_eq!(repository.uploads().len(), 1);
 
