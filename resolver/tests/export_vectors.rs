@@ -2,8 +2,6 @@
 //! for every case of `tests/vectors/locks`, the text of all groups and one extra without hashes, and what differs if the
 //! same lock does not say who needs what (its version is 2.0).
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use std::collections::BTreeSet;
 use std::path::Path;
 
