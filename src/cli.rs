@@ -8,8 +8,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::arguments::Words;
 use crate::commands::{
-    about, add, affected, bundle, cache, check, debug, env, graph, help, install, list, lock,
-    remove, run, search, show, source, sync, update, version,
+    about, add, affected, build, bundle, cache, check, debug, env, export, graph, help, install,
+    list, lock, publish, remove, run, search, show, source, sync, update, version,
 };
 use crate::console::{BOLD, Console, INFO, NAME, VALUE};
 use crate::failure::Failure;
@@ -83,6 +83,7 @@ pub(crate) enum Command {
     About(about::AboutArgs),
     Add(Box<add::AddArgs>),
     Affected(affected::AffectedArgs),
+    Build(build::BuildArgs),
     Bundle(Box<bundle::BundleArgs>),
     #[command(subcommand)]
     Cache(cache::CacheCommand),
@@ -91,11 +92,13 @@ pub(crate) enum Command {
     Debug(debug::DebugCommand),
     #[command(subcommand)]
     Env(env::EnvCommand),
+    Export(export::ExportArgs),
     Graph(graph::GraphArgs),
     Help(help::HelpArgs),
     Install(install::InstallArgs),
     List(list::ListArgs),
     Lock(lock::LockArgs),
+    Publish(publish::PublishArgs),
     Remove(remove::RemoveArgs),
     Run(run::RunArgs),
     Search(search::SearchArgs),
@@ -211,10 +214,12 @@ fn expected_arguments(command: &str) -> Option<String> {
 
 /// Poetry: commands of it and of its official plugins. Those that are not ours yet are refused by name, so that nobody
 /// takes them for typing errors.
-const POETRY_COMMANDS: [&str; 30] = [
+const POETRY_COMMANDS: &[&str] = &[
     "about",
+    "add",
     "build",
     "build-project",
+    "bundle venv",
     "cache clear",
     "cache list",
     "check",
@@ -224,10 +229,8 @@ const POETRY_COMMANDS: [&str; 30] = [
     "debug info",
     "debug resolve",
     "debug tags",
-    "export",
     "init",
     "new",
-    "publish",
     "python install",
     "python list",
     "python remove",
@@ -241,7 +244,6 @@ const POETRY_COMMANDS: [&str; 30] = [
     "self update",
     "shell",
     "show",
-    "bundle venv",
 ];
 const DOCUMENTATION: &str = "https://python-poetry.org/docs/cli/";
 

@@ -2,6 +2,7 @@
 //! asked for.
 
 use std::cell::{OnceCell, RefCell};
+use std::io::IsTerminal;
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -176,6 +177,11 @@ impl<'a> Context<'a> {
         &self.start
     }
 
+    /// Is there somebody to be asked?
+    pub(crate) fn is_at_terminal(&self) -> bool {
+        self.is_interactive && std::io::stdin().is_terminal()
+    }
+
     /// The environment variables of the process.
     pub(crate) fn variables(&self) -> &Variables {
         &self.variables
@@ -344,10 +350,7 @@ impl<'a> Context<'a> {
     /// As [`Context::settings`] and [`Context::project`].
     pub(crate) fn index(&self) -> Result<&Index, Failure> {
         once(&self.index, || {
-            // It fails only if there is one already, which is as good.
-            rustls::crypto::ring::default_provider()
-                .install_default()
-                .ok();
+            choose_cryptography();
             let builder = self.builder()?;
             let index = self.shared_index(Arc::clone(builder) as Arc<dyn Builder>)?;
             builder.index.set(index.clone()).ok();
@@ -472,7 +475,10 @@ impl<'a> Context<'a> {
     }
 
     /// Poetry: the date of files in archives that are built, in seconds since 1970.
-    fn source_date_epoch(&self) -> Result<Option<i64>, Failure> {
+    ///
+    /// # Errors
+    /// When it is no number.
+    pub(crate) fn source_date_epoch(&self) -> Result<Option<i64>, Failure> {
         let name = "SOURCE_DATE_EPOCH";
         let Some(text) = self.variables.filled(name) else {
             return Ok(None);
@@ -661,6 +667,14 @@ fn package_name(manifest: &toml::Table) -> String {
         || NO_NAME.to_owned(),
         |name| resolver::name::normalize(&name),
     )
+}
+
+/// Chooses whose cryptography secure connections use.
+pub(crate) fn choose_cryptography() {
+    // It fails only if there is one already, which is as good.
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok();
 }
 
 fn check_folder(folder: &Path, shown: &Path) -> Result<(), Failure> {

@@ -194,6 +194,7 @@ caused_by!(
     resolver::project::edit::EditError,
     resolver::constraint::ConstraintError,
     resolver::requirement::TypedError,
+    resolver::export::ExportError,
     resolver::index::IndexError,
     resolver::solver::SolveError,
     installer::python::PythonError,

@@ -6,6 +6,7 @@
 
 mod order;
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Mutex, PoisonError};
@@ -15,13 +16,14 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use installer::environment::Installed;
 use installer::plan::{Operation, Plan, SkipReason};
+use installer::publish::Published;
 use installer::title::{full_version, short_commit};
 use resolver::name::PackageName;
 use resolver::solver::LookedAt;
 use resolver::version::Version;
 
 use self::order::InOrder;
-use crate::console::{BOLD, Console, DARK, ERROR, INFO, NAME, VALUE};
+use crate::console::{BOLD, Console, DARK, ERROR, INFO, NAME, VALUE, WARNING};
 
 /// A run that is over by then draws nothing.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -332,6 +334,63 @@ enum State {
     Started,
     Done,
     Failed,
+}
+
+/// Tells how uploads go on: one line when a file begins, one when it has been sent.
+pub(crate) struct Publishing<'a> {
+    console: &'a Console,
+    is_animated: bool,
+    bar: LateBar,
+}
+
+impl<'a> Publishing<'a> {
+    /// The bar goes when this value goes.
+    pub(crate) fn start(console: &'a Console) -> Self {
+        Self {
+            console,
+            is_animated: console.is_animated(),
+            bar: LateBar::new(console, Some(0), " - Uploading {msg} {percent}%"),
+        }
+    }
+
+    fn line(&self, file: &str, state: impl Display) {
+        let line = format!(" - Uploading {NAME}{file}{NAME:#} {state}");
+        self.bar.bar.suspend(|| self.console.error_line(line));
+    }
+}
+
+impl installer::publish::Reporter for Publishing<'_> {
+    fn started(&self, file: &str, bytes: u64) {
+        let bar = &self.bar.bar;
+        bar.set_length(bytes);
+        bar.set_position(0);
+        bar.set_message(file.to_owned());
+        if !self.is_animated {
+            self.line(file, format_args!("{BOLD}0%{BOLD:#}"));
+        }
+    }
+
+    fn sent(&self, _: &str, bytes: u64) {
+        self.bar.bar.set_position(bytes);
+    }
+
+    fn answered(&self, file: &str) {
+        if !self.is_animated {
+            self.line(file, format_args!("{BOLD}100%{BOLD:#}"));
+        }
+    }
+
+    fn published(&self, file: &str, published: Published) {
+        match published {
+            // The line is there already.
+            Published::Sent if !self.is_animated => {}
+            Published::Sent => self.line(file, format_args!("{VALUE}100%{VALUE:#}")),
+            Published::Existed => self.line(
+                file,
+                format_args!("{WARNING}File exists. Skipping{WARNING:#}"),
+            ),
+        }
+    }
 }
 
 /// Prints what a plan is going to do, in numbers. `verbose`: skipped operations count, too.

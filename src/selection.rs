@@ -129,20 +129,19 @@ impl ExtraArgs {
         if self.all_extras {
             return Ok(known.cloned().collect());
         }
-        let wanted = self
-            .extras
+        let words = self.extras.iter();
+        let words = words.flat_map(|value| value.split_whitespace());
+        let wanted: BTreeSet<ExtraName> = words.map(ExtraName::new).collect();
+        let unknown: Vec<&str> = wanted
             .iter()
-            .flat_map(|value| value.split_whitespace());
-        wanted
-            .map(|written| {
-                let extra = ExtraName::new(written);
-                if known.clone().any(|known| *known == extra) {
-                    Ok(extra)
-                } else {
-                    Err(Failure::new(format!("Extra [{extra}] is not specified.")))
-                }
-            })
-            .collect()
+            .filter(|extra| !known.clone().any(|known| known == *extra))
+            .map(ExtraName::as_str)
+            .collect();
+        if unknown.is_empty() {
+            return Ok(wanted);
+        }
+        let unknown = unknown.join(", ");
+        Err(Failure::new(format!("Extra [{unknown}] is not specified.")))
     }
 }
 

@@ -86,6 +86,12 @@ pub(crate) struct Settings {
     pub(crate) credentials: BTreeMap<String, (String, String)>,
     /// What this machine says of the remote cache.
     pub(crate) remote_cache: RemoteCache,
+    /// `pypi-token.<name>`, by the name as variables have it.
+    pub(crate) tokens: BTreeMap<String, String>,
+    /// `repositories.<name>.url`, by the name as variables have it.
+    pub(crate) upload_urls: BTreeMap<String, String>,
+    /// `certificates.<name>`, by the name as variables have it.
+    pub(crate) repository_certificates: BTreeMap<String, RepositoryCertificates>,
     /// Settings that are set but that nothing here heeds.
     pub(crate) unheeded: Vec<&'static str>,
 }
@@ -108,6 +114,17 @@ impl std::fmt::Debug for RemoteCache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RemoteCache").finish_non_exhaustive()
     }
+}
+
+/// The settings `certificates.<name>.*`.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct RepositoryCertificates {
+    /// A PEM file of whom to trust.
+    pub(crate) cert: Option<PathBuf>,
+    /// `cert = false`: the server is not checked at all.
+    pub(crate) verify: bool,
+    /// A PEM file to show to the server.
+    pub(crate) client_cert: Option<PathBuf>,
 }
 
 /// The settings `virtualenvs.*`.
@@ -244,6 +261,9 @@ impl Layers<'_> {
             repositories: self.repositories(),
             credentials: self.credentials(),
             remote_cache: self.remote_cache(),
+            tokens: self.tokens(),
+            upload_urls: self.upload_urls(),
+            repository_certificates: self.repository_certificates(),
             unheeded: self.unheeded(),
         })
     }
@@ -328,9 +348,8 @@ impl Layers<'_> {
             .iter()
             .filter_map(|name| self.variables.filled(name));
         let mut files: Vec<PathBuf> = named.map(PathBuf::from).collect();
-        for name in self.names_below("certificates") {
-            files.extend(self.path(&format!("certificates.{name}.cert")));
-        }
+        let repositories = self.repository_certificates().into_values();
+        files.extend(repositories.filter_map(|certificates| certificates.cert));
         files.dedup();
         files
     }
@@ -383,6 +402,69 @@ impl Layers<'_> {
             }
         }
         credentials
+    }
+
+    /// Names as [`variable_part`] writes them.
+    fn tokens(&self) -> BTreeMap<String, String> {
+        let mut tokens = BTreeMap::new();
+        for name in self.names_below("pypi-token") {
+            let token = self.file_value(&["pypi-token", &name]);
+            if let Some(token) = token.and_then(toml::Value::as_str) {
+                tokens.insert(variable_part(&name), token.to_owned());
+            }
+        }
+        for (variable, token) in self.variables.iter() {
+            if let Some(name) = variable.strip_prefix("POETRY_PYPI_TOKEN_") {
+                tokens.insert(name.to_owned(), token.to_owned());
+            }
+        }
+        tokens.retain(|_, token| !token.is_empty());
+        tokens
+    }
+
+    /// Poetry: `cert` is a file, or `false` for no checks at all; `verify` is an older name for it.
+    fn repository_certificates(&self) -> BTreeMap<String, RepositoryCertificates> {
+        let in_variables = self.variables.iter().filter_map(|(variable, _)| {
+            let rest = variable.strip_prefix("POETRY_CERTIFICATES_")?;
+            let mut endings = ["_CLIENT_CERT", "_CERT", "_VERIFY"].into_iter();
+            endings.find_map(|ending| Some(rest.strip_suffix(ending)?.to_owned()))
+        });
+        let read = |name: String| {
+            let path = |key: &str| self.path(&format!("certificates.{name}.{key}"));
+            let is = |text: &str| {
+                let is = |key| path(key).is_some_and(|path| path == Path::new(text));
+                is("verify") || is("cert")
+            };
+            let certificates = RepositoryCertificates {
+                cert: path("cert").filter(|_| !is("true") && !is("false")),
+                verify: !is("false"),
+                client_cert: path("client-cert"),
+            };
+            (variable_part(&name), certificates)
+        };
+        // What variables say counts more, and both are looked up by either name.
+        let names = self.names_below("certificates").into_iter();
+        names
+            .chain(in_variables)
+            .fold(BTreeMap::new(), |mut all, name| {
+                let (name, certificates) = read(name);
+                all.entry(name).or_insert(certificates);
+                all
+            })
+    }
+
+    /// Poetry: who looks for one repository finds it in variables and files.
+    fn upload_urls(&self) -> BTreeMap<String, String> {
+        let names = self.names_below("repositories").into_iter();
+        let in_files = names.filter_map(|name| {
+            let url = self.file_value(&["repositories", &name, "url"])?.as_str()?;
+            Some((variable_part(&name), url.to_owned()))
+        });
+        let in_variables = self.variables.iter().filter_map(|(variable, url)| {
+            let rest = variable.strip_prefix("POETRY_REPOSITORIES_")?;
+            Some((rest.strip_suffix("_URL")?.to_owned(), url.to_owned()))
+        });
+        in_files.chain(in_variables).collect()
     }
 
     fn unheeded(&self) -> Vec<&'static str> {
@@ -669,6 +751,37 @@ mod tests {
             settings.repositories.keys().collect::<Vec<_>>(),
             ["other-one"]
         );
+    }
+
+    #[test]
+    fn tokens_and_certificates_of_repositories() {
+        let config = "[certificates.a]\ncert = '~/ca.pem'\nclient-cert = '/c.pem'\n[certificates.b]\ncert = false\n";
+        let auth = "[pypi-token]\nmy-repo = 'one'\npypi = 'two'\n";
+        let machine = Machine::new(config, auth, "");
+        let settings = machine.settings([("POETRY_PYPI_TOKEN_MY_REPO", "three")]);
+        let tokens: Vec<(&str, &str)> = settings
+            .tokens
+            .iter()
+            .map(|(name, token)| (name.as_str(), token.as_str()))
+            .collect();
+        assert_eq!(tokens, [("MY_REPO", "three"), ("PYPI", "two")]);
+        let [a, b] = ["A", "B"].map(|name| &settings.repository_certificates[name]);
+        assert_eq!(a.cert.as_deref(), Some(Path::new("/home/me/ca.pem")));
+        assert_eq!(a.client_cert.as_deref(), Some(Path::new("/c.pem")));
+        assert!(a.verify && !b.verify && b.cert.is_none());
+        assert_eq!(settings.certificates, [Path::new("/home/me/ca.pem")]);
+        let settings = machine.settings([("POETRY_CERTIFICATES_C_CERT", "false")]);
+        assert!(!settings.repository_certificates["C"].verify);
+    }
+
+    #[test]
+    fn repositories_to_upload_to_are_found_one_by_one() {
+        let config =
+            "[repositories.my-repo]\nurl = 'https://r/'\n[repositories.b]\nurl = 'https://b/'\n";
+        let machine = Machine::new(config, "", "");
+        let settings = machine.settings([("POETRY_REPOSITORIES_B_URL", "https://other/")]);
+        assert_eq!(settings.upload_urls["MY_REPO"], "https://r/");
+        assert_eq!(settings.upload_urls["B"], "https://other/");
     }
 
     #[test]

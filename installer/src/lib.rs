@@ -20,6 +20,7 @@
 //! | [`oci`] | container images, written without a container engine |
 //! | [`share`] | wheels that other machines built |
 //! | [`prune`] | taking from the cache what is of no use any more |
+//! | [`publish`] | what was built, sent to an index |
 //!
 //! What makes an installation safe is the order of things: a file's hash is checked before anything is made of it; a
 //! wheel is checked whole and unpacked beside the cache's entry before that appears, by one rename; its links come
@@ -36,6 +37,7 @@ pub mod install;
 pub mod oci;
 pub mod plan;
 pub mod prune;
+pub mod publish;
 pub mod python;
 pub mod share;
 mod swap;

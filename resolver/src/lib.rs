@@ -36,6 +36,7 @@
 //! | [`cache`], [`git`], [`index`] | what is kept on disk, what is asked of others |
 //! | [`monorepo`] | the projects of a repository, who needs whom, what a change affects |
 //! | [`solver`] | which packages, which versions, for whom, when |
+//! | [`export`] | the lock file in other programs' formats |
 //! | [`unchanged`] | runs that need not be repeated |
 //!
 //! A lock file is compared with Poetry's byte by byte, so wherever the text of a marker or the order of a list
@@ -48,6 +49,7 @@
 pub mod cache;
 pub mod constraint;
 pub mod dist;
+pub mod export;
 pub(crate) mod file;
 pub mod git;
 pub mod git_url;

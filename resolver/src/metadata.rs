@@ -174,37 +174,55 @@ impl Era {
     }
 }
 
-/// Headers in the order written: lower-case name, value with its folded lines.
-struct Headers(Vec<(String, String)>);
+/// All fields of core metadata as they are written, and the text below them.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Headers {
+    /// In the order written: lower-case name, value with its folded lines.
+    pub fields: Vec<(String, String)>,
+    /// The description, in metadata since 2.1.
+    pub body: String,
+}
 
 impl Headers {
-    /// Reads up to the first empty line, or the first line that is no header.
-    fn read(text: &str) -> Self {
-        let mut headers: Vec<(String, String)> = Vec::new();
+    /// Reads fields up to the first empty line, or the first line that is none.
+    #[must_use]
+    pub fn read(text: &str) -> Self {
+        let mut fields: Vec<(String, String)> = Vec::new();
+        let mut body = text;
         for line in lines_with_ends(text) {
+            let behind = &body[line.len()..];
+            if line.trim_end_matches(['\r', '\n']).is_empty() {
+                body = behind;
+                break;
+            }
             if line.starts_with([' ', '\t']) {
-                if let Some((_, value)) = headers.last_mut() {
+                if let Some((_, value)) = fields.last_mut() {
                     value.push_str(line);
                 }
-                continue;
+            } else {
+                let Some((name, value)) = line.split_once(':') else {
+                    break;
+                };
+                if !name.bytes().all(|byte| byte.is_ascii_graphic()) {
+                    break;
+                }
+                let value = value.trim_start_matches([' ', '\t']).to_owned();
+                fields.push((name.to_ascii_lowercase(), value));
             }
-            let Some((name, value)) = line.split_once(':') else {
-                break;
-            };
-            if !name.bytes().all(|byte| byte.is_ascii_graphic()) {
-                break;
-            }
-            let value = value.trim_start_matches([' ', '\t']).to_owned();
-            headers.push((name.to_ascii_lowercase(), value));
+            body = behind;
         }
-        for (_, value) in &mut headers {
+        for (_, value) in &mut fields {
             value.truncate(value.trim_end_matches(['\r', '\n']).len());
         }
-        Self(headers)
+        Self {
+            fields,
+            body: body.to_owned(),
+        }
     }
 
-    fn all(&self, name: &str) -> impl Iterator<Item = &str> {
-        let matching = self.0.iter().filter(move |(other, _)| other == name);
+    /// All values of a field; `name` in lower case.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        let matching = self.fields.iter().filter(move |(other, _)| other == name);
         matching.map(|(_, value)| value.as_str())
     }
 }

@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 
 /// Options that make a command one for many projects.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(crate) struct EveryArgs {
     /// Do it for every project of the repository that has a lock file
     #[arg(long)]

@@ -18,7 +18,7 @@ use crate::shortcut;
 /// With --all, libraries come before the projects that need them; services that have no lock file yet and
 /// are Poetry's get one, libraries without a lock file stay without. Projects share one view of the
 /// indexes. One that fails does not stop the others; the exit code is 1 then.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(crate) struct LockArgs {
     /// Ignore the lock file that is there and write a new one from scratch
     #[arg(long)]

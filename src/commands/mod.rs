@@ -3,17 +3,20 @@
 pub(crate) mod about;
 pub(crate) mod add;
 pub(crate) mod affected;
+pub(crate) mod build;
 pub(crate) mod bundle;
 pub(crate) mod cache;
 pub(crate) mod check;
 pub(crate) mod debug;
 pub(crate) mod env;
 pub(crate) mod every;
+pub(crate) mod export;
 pub(crate) mod graph;
 pub(crate) mod help;
 pub(crate) mod install;
 pub(crate) mod list;
 pub(crate) mod lock;
+pub(crate) mod publish;
 pub(crate) mod relock;
 pub(crate) mod remove;
 pub(crate) mod run;
@@ -37,17 +40,20 @@ pub(crate) fn run(cx: &Context, command: &Command) -> Result<u8, Failure> {
         Command::About(args) => about::run(cx, args),
         Command::Affected(args) => affected::run(cx, args),
         Command::Add(args) => add::run(cx, args),
+        Command::Build(args) => build::run(cx, args),
         Command::Bundle(args) => bundle::run(cx, args),
         Command::Cache(args) => cache::run(cx, args),
         Command::Check(args) => check::run(cx, args),
         Command::Debug(args) => debug::run(cx, args),
         Command::Env(args) => env::run(cx, args),
+        Command::Export(args) => export::run(cx, args),
         Command::Graph(args) => graph::run(cx, args),
         Command::Help(args) => help::run(cx, args),
         Command::Install(args) => install::run(cx, args),
         Command::List(args) => list::run(cx, args),
         Command::Lock(args) => lock::run(cx, args),
         Command::Remove(args) => remove::run(cx, args),
+        Command::Publish(args) => publish::run(cx, args),
         Command::Run(args) => return run::run(cx, args),
         Command::Search(args) => search::run(cx, args),
         Command::Show(args) => show::run(cx, args),

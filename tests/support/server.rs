@@ -143,8 +143,7 @@ fn read(reader: &mut impl BufRead) -> std::io::Result<Option<Request>> {
     let mut request = Request {
         method: words.next().unwrap_or_default().to_owned(),
         path: words.next().unwrap_or_default().to_owned(),
-        headers: Vec::new(),
-        body: Vec::new(),
+        ..Request::default()
     };
     loop {
         let mut line = String::new();
@@ -187,8 +186,11 @@ fn reason(status: u16) -> &'static str {
         206 => "Partial Content",
         301 => "Moved Permanently",
         304 => "Not Modified",
+        400 => "Bad Request",
         401 => "Unauthorized",
+        403 => "Forbidden",
         404 => "Not Found",
+        409 => "Conflict",
         416 => "Range Not Satisfiable",
         503 => "Service Unavailable",
         _ => "Whatever",

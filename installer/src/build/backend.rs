@@ -156,13 +156,10 @@ impl Backend<'_> {
             .env("PYTHONHASHSEED", "0")
             .env("PYTHONUNBUFFERED", "1")
             .env("LC_ALL", "C")
-            .env("TZ", "UTC")
-            .env(
-                "SOURCE_DATE_EPOCH",
-                self.source_date_epoch
-                    .unwrap_or(SOURCE_DATE_EPOCH)
-                    .to_string(),
-            );
+            .env("TZ", "UTC");
+        if let Some(seconds) = self.source_date_epoch {
+            command.env("SOURCE_DATE_EPOCH", seconds.to_string());
+        }
         let status = command.status();
         let failed =
             |status: Option<std::process::ExitStatus>, output: String| BuildError::Backend {

@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 
 use self::archive::Timestamp;
 pub(crate) use self::archive::{RecordRow, record_text};
-use self::backend::{Backend, BuildSystem};
+use self::backend::{Backend, BuildSystem, SOURCE_DATE_EPOCH};
 pub use self::error::BuildError;
 use self::isolation::Isolation;
 pub(crate) use self::isolation::is_complete;
@@ -83,6 +83,31 @@ struct Made {
     path: PathBuf,
     /// Were more requirements installed than pyproject.toml names? They were not known before.
     asked_for_more: bool,
+}
+
+/// The two kinds of archives that a project can be built into.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Distribution {
+    /// The project's sources.
+    Sdist,
+    /// What is installed.
+    Wheel,
+}
+
+impl Distribution {
+    /// The word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sdist => "sdist",
+            Self::Wheel => "wheel",
+        }
+    }
+
+    /// The part of the hooks' names that tells the two apart.
+    fn hook(self) -> &'static str {
+        self.name()
+    }
 }
 
 /// Builds wheels and metadata from source trees. Cheap to clone.
@@ -267,23 +292,28 @@ impl BuildFrontend {
         }
     }
 
-    /// Builds the sdist of the project in `source` and puts it into `output`. Every project whose back end is
-    /// poetry-core is built natively: a build script is only copied. Blocks.
+    /// Has the back end of `project` build an archive and puts it into `output`. `settings` are the back end's own. A
+    /// project that names no back end is poetry-core's. Blocks.
     ///
     /// # Errors
     /// As [`BuildFrontend::wheel`].
-    pub fn sdist(&self, source: &Path, output: &Path) -> Result<PathBuf, BuildError> {
-        if BuildSystem::read(source)?.backend != native::BACKEND {
-            let made = self.foreign_archive(Rules::default(), source, "sdist", output)?;
-            return Ok(made.path);
-        }
-        let project = Project::read(source)?;
-        if native::generates_setup(&project) {
-            let made = self.foreign_archive(Rules::default(), source, "sdist", output)?;
-            return Ok(made.path);
-        }
-        let seconds = self.shared.source_date_epoch.get().copied().unwrap_or(0);
-        native::sdist::build_sdist(&project, output, u32::try_from(seconds).unwrap_or(0))
+    pub fn distribution(
+        &self,
+        project: &Project,
+        what: Distribution,
+        settings: &ConfigSettings,
+        output: &Path,
+    ) -> Result<PathBuf, BuildError> {
+        let system = match project.build_system.backend {
+            Some(_) => BuildSystem::read(&project.root)?,
+            None => native::build_system(),
+        };
+        let rules = Rules {
+            config_settings: (!settings.is_empty()).then_some(settings),
+            constraints: None,
+        };
+        let made = self.archive_of(&system, rules, &project.root, what.hook(), output)?;
+        Ok(made.path)
     }
 
     /// Runs the build script of a project (`[tool.poetry.build]`) in an environment with its build requirements, as
@@ -323,10 +353,7 @@ impl BuildFrontend {
     }
 
     pub(crate) fn timestamp(&self) -> Timestamp {
-        let seconds = self.shared.source_date_epoch.get();
-        seconds
-            .and_then(|&seconds| Timestamp::from_epoch(seconds))
-            .unwrap_or(Timestamp::DEFAULT)
+        timestamp(self.shared.source_date_epoch.get().copied())
     }
 
     fn isolation(&self) -> Result<Isolation<'_>, BuildError> {
@@ -365,7 +392,9 @@ impl BuildFrontend {
             system,
             python: self.build_python(source, &requirements, rules)?,
             source,
-            source_date_epoch: self.shared.source_date_epoch.get().copied(),
+            // The archives that are published have the dates that their back ends give them.
+            source_date_epoch: (self.shared.source_date_epoch.get().copied())
+                .or((what != "sdist").then_some(SOURCE_DATE_EPOCH)),
         };
         let hook = format!("get_requires_for_build_{what}");
         let more = backend.call(&hook, &json!({ "config_settings": rules.settings() }))?;
@@ -397,9 +426,19 @@ impl BuildFrontend {
         what: &str,
         output: &Path,
     ) -> Result<Made, BuildError> {
+        self.archive_of(&BuildSystem::read(source)?, rules, source, what, output)
+    }
+
+    fn archive_of(
+        &self,
+        system: &BuildSystem,
+        rules: Rules<'_>,
+        source: &Path,
+        what: &str,
+        output: &Path,
+    ) -> Result<Made, BuildError> {
         let source = fs_err::canonicalize(source)?;
-        let system = BuildSystem::read(&source)?;
-        let (backend, asked_for_more) = self.backend(&system, &source, what, rules)?;
+        let (backend, asked_for_more) = self.backend(system, &source, what, rules)?;
         fs_err::create_dir_all(output)?;
         let folder = tempfile::Builder::new()
             .prefix(".mpoetry-")
@@ -423,7 +462,7 @@ impl BuildFrontend {
         if made.parent() != Some(folder.path()) || !made.is_file() {
             return Err(BuildError::NoArchive {
                 source_tree: source,
-                backend: system.backend,
+                backend: system.backend.clone(),
                 name,
             });
         }
@@ -484,6 +523,47 @@ fn pypi() -> Vec<Source> {
 fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// Builds an archive of a project as poetry-core does, without starting Python, and puts it into `output`.
+/// `local_version` replaces the local part of the version. `source_date_epoch` is the date of all members; without it,
+/// poetry-core's fixed ones.
+///
+/// # Errors
+/// When the manifest or a file can't be used.
+pub fn build_natively(
+    project: &Project,
+    what: Distribution,
+    local_version: Option<&str>,
+    source_date_epoch: Option<i64>,
+    output: &Path,
+) -> Result<PathBuf, BuildError> {
+    let project = match local_version {
+        Some(label) => &native::with_local_version(project, label)?,
+        None => project,
+    };
+    match what {
+        Distribution::Sdist => {
+            let seconds = source_date_epoch.unwrap_or(0);
+            native::sdist::build_sdist(project, output, u32::try_from(seconds).unwrap_or(0))
+        }
+        Distribution::Wheel => {
+            native::wheel::build_wheel(project, Kind::Wheel, output, timestamp(source_date_epoch))
+        }
+    }
+}
+
+/// Does `[tool.poetry.build]` want a `setup.py` in sdists? Only poetry-core itself can write that.
+#[must_use]
+pub fn generates_setup(project: &Project) -> bool {
+    native::generates_setup(project)
+}
+
+/// The date of members of wheels.
+fn timestamp(source_date_epoch: Option<i64>) -> Timestamp {
+    source_date_epoch
+        .and_then(Timestamp::from_epoch)
+        .unwrap_or(Timestamp::DEFAULT)
 }
 
 /// Can this project be built natively? Its back end must be poetry-core in a range that admits the release whose

@@ -53,6 +53,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 pub use ask::Reply;
+use credentials::Login;
 pub use download::{cached as cached_archive, has_archive, keep_archive, useless_pointers};
 pub use kept::{Kept, kept_sources};
 pub use objects::Objects;
@@ -295,6 +296,17 @@ impl Index {
     #[must_use]
     pub fn settings(&self) -> &IndexSettings {
         &self.inner.settings
+    }
+
+    /// User and password for an address, if some are known.
+    #[must_use]
+    pub fn login(&self, url: &str) -> Option<(String, String)> {
+        let credentials = &self.http().credentials;
+        let url = credentials.strip(&source::parse(url).ok()?);
+        match credentials.of(&url)? {
+            Login::Basic { user, password } => Some((user, password)),
+            Login::Token(_) => None,
+        }
     }
 
     /// The git repositories in its cache, with its settings.

@@ -1,4 +1,4 @@
-//! TOML as tomlkit prints it, as far as lock files and edits of pyproject.toml need it.
+//! TOML as tomlkit prints it, as far as lock files, pylock.toml and edits of pyproject.toml need it.
 
 use std::fmt::Write;
 
@@ -43,7 +43,7 @@ pub(crate) fn push_text_line(key: &str, text: &str, out: &mut String) {
 }
 
 /// `key = true` on a line of its own.
-pub(super) fn push_flag_line(key: &str, flag: bool, out: &mut String) {
+pub(crate) fn push_flag_line(key: &str, flag: bool, out: &mut String) {
     push_key(key, out);
     out.push_str(if flag { " = true\n" } else { " = false\n" });
 }
@@ -61,13 +61,13 @@ pub(crate) fn push_texts<'a>(texts: impl IntoIterator<Item = &'a str>, out: &mut
 }
 
 /// `{a = "x", b = true}`, put together member by member.
-pub(super) struct InlineTable<'a> {
+pub(crate) struct InlineTable<'a> {
     out: &'a mut String,
     is_empty: bool,
 }
 
 impl<'a> InlineTable<'a> {
-    pub(super) fn new(out: &'a mut String) -> Self {
+    pub(crate) fn new(out: &'a mut String) -> Self {
         out.push('{');
         Self {
             out,
@@ -75,22 +75,28 @@ impl<'a> InlineTable<'a> {
         }
     }
 
-    pub(super) fn text(&mut self, key: &str, text: &str) {
+    pub(crate) fn text(&mut self, key: &str, text: &str) {
         self.key(key);
         push_string(text, self.out);
     }
 
-    pub(super) fn texts<'b>(&mut self, key: &str, texts: impl IntoIterator<Item = &'b str>) {
+    pub(crate) fn texts<'b>(&mut self, key: &str, texts: impl IntoIterator<Item = &'b str>) {
         self.key(key);
         push_texts(texts, self.out);
     }
 
-    pub(super) fn yes(&mut self, key: &str) {
+    pub(crate) fn yes(&mut self, key: &str) {
         self.key(key);
         self.out.push_str("true");
     }
 
-    pub(super) fn end(self) {
+    /// A value that is written out already.
+    pub(crate) fn written(&mut self, key: &str, value: &str) {
+        self.key(key);
+        self.out.push_str(value);
+    }
+
+    pub(crate) fn end(self) {
         self.out.push('}');
     }
 

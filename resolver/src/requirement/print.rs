@@ -128,7 +128,9 @@ impl Requirement {
         }
     }
 
-    fn path_url(&self) -> String {
+    /// The `file:` URL of a directory or file; empty for others.
+    #[must_use]
+    pub(crate) fn path_url(&self) -> String {
         self.origin
             .full_path()
             .map_or_else(String::new, |path| path_to_url(&path))

@@ -8,7 +8,7 @@ use resolver::name::PackageName;
 use resolver::version::Version;
 
 use super::list::others;
-use crate::ask::confirm;
+use crate::ask::{Answer, confirm};
 use crate::console::INFO;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -66,7 +66,7 @@ fn clear_all(cx: &Context, name: &str) -> Result<(), Failure> {
         usage += Usage::of(path).map_err(Failure::caused)?;
     }
     let question = format!("{INFO}Delete {} entries?{INFO:#}", usage.files);
-    if confirm(cx, &question) {
+    if confirm(cx, &question, Answer::Yes) {
         take_away(&cache, &paths)?;
     }
     Ok(())
@@ -93,7 +93,7 @@ fn clear_package(cx: &Context, source: &str, package: &str) -> Result<(), Failur
     let paths = kept.map(|kept| kept.package(&name)).unwrap_or_default();
     if paths.is_empty() {
         cx.console.line(format_args!("No cache entries for {name}"));
-    } else if confirm(cx, &format!("Delete cache entry {name}")) {
+    } else if confirm(cx, &format!("Delete cache entry {name}"), Answer::Yes) {
         take_away(&cache, &paths)?;
     }
     Ok(())
@@ -106,7 +106,11 @@ fn clear_release(cx: &Context, source: &str, package: &str, version: &str) -> Re
     let release: Option<Version> = version.parse().ok();
     match kept.zip(release) {
         Some((kept, release)) if kept.has_release(&name, &release) => {
-            if confirm(cx, &format!("Delete cache entry {name}:{version}")) {
+            if confirm(
+                cx,
+                &format!("Delete cache entry {name}:{version}"),
+                Answer::Yes,
+            ) {
                 kept.forget_release(&name, &release)
                     .map_err(Failure::caused)?;
             }

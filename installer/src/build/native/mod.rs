@@ -19,11 +19,39 @@ use resolver::project::Project;
 use resolver::requirement::Requirement;
 use resolver::version::Version;
 
+use super::BuildError;
+use super::backend::BuildSystem;
+
 /// The poetry-core release whose rules the native builder follows.
 pub const POETRY_CORE: &str = "2.5.0";
 
 /// The back end whose work this is.
 pub(super) const BACKEND: &str = "poetry.core.masonry.api";
+
+/// poetry-core itself, in the release that the native builder follows.
+pub(super) fn build_system() -> BuildSystem {
+    BuildSystem {
+        requires: vec![format!("poetry-core=={POETRY_CORE}")],
+        backend: BACKEND.to_owned(),
+        backend_path: Vec::new(),
+    }
+}
+
+/// The project with another local part of its version.
+///
+/// # Errors
+/// When the project has no version, or the label can't be part of one.
+pub(super) fn with_local_version(project: &Project, label: &str) -> Result<Project, BuildError> {
+    let version = metadata::normalized_version(project)?;
+    let public = version.split('+').next().unwrap_or_default();
+    let version: Version = format!("{public}+{label}").parse().map_err(|_| {
+        manifest::invalid(format!("`{label}` can't be the local part of a version"))
+    })?;
+    Ok(Project {
+        version: Some(version.to_string()),
+        ..project.clone()
+    })
+}
 
 /// May this project be built without Python? Its back end must be poetry-core in a range that admits the release
 /// we follow, with nothing else required, and there must be no build script.

@@ -1,0 +1,211 @@
+//! `mpoetry publish`: send what was built to an index.
+
+use std::path::PathBuf;
+
+use installer::publish::{Distributions, PublishError, PublishOptions, Repository, Trust, publish};
+use resolver::name::PackageName;
+
+use super::build;
+use crate::ask::{Answer, confirm};
+use crate::console::{ERROR, INFO, NAME, VALUE, WARNING};
+use crate::context::{Context, choose_cryptography};
+use crate::failure::Failure;
+use crate::progress::Publishing;
+use crate::settings::{Settings, variable_part};
+
+/// Publishes a package to a remote repository
+///
+/// Uploads the sdist and the wheels of the newest version in the folder `dist`: to PyPI, or to the repository that is
+/// named, which `repositories.<name>.url` in the configuration tells the address of. Who uploads is told by
+/// `--username` and `--password`, else by `pypi-token.<name>`, else by `http-basic.<name>`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PublishArgs {
+    /// The repository to upload to, by its name in the configuration
+    #[arg(short, long, value_name = "NAME")]
+    repository: Option<String>,
+    /// The user to log in as
+    #[arg(short, long)]
+    username: Option<String>,
+    /// The password of the user
+    #[arg(short, long)]
+    password: Option<String>,
+    /// A PEM file with the certificates to trust, instead of the system's
+    #[arg(long, value_name = "FILE")]
+    cert: Option<PathBuf>,
+    /// A PEM file with a certificate and its key to show to the repository
+    #[arg(long, value_name = "FILE")]
+    client_cert: Option<PathBuf>,
+    /// The folder of archives, relative to the project
+    #[arg(long, value_name = "FOLDER", default_value = "dist")]
+    dist_dir: PathBuf,
+    /// Build the package first
+    #[arg(long)]
+    build: bool,
+    /// Do everything but upload
+    #[arg(long)]
+    dry_run: bool,
+    /// Pass over files that the repository has already
+    #[arg(long)]
+    skip_existing: bool,
+}
+
+/// Poetry: the repository that is meant if none is named.
+const PYPI: &str = "pypi";
+const PYPI_URL: &str = "https://upload.pypi.org/legacy/";
+
+/// # Errors
+/// When there is nothing to publish, or the repository does not take it.
+pub(crate) fn run(cx: &Context, args: &PublishArgs) -> Result<(), Failure> {
+    let project = cx.project()?;
+    if !project.package_mode {
+        return Err(Failure::message(
+            "Publishing a package is not possible in non-package mode.",
+        ));
+    }
+    let name = project
+        .package_name()
+        .unwrap_or_else(|| PackageName::new(""));
+    let folder = project.root.join(&args.dist_dir);
+    let find = || Distributions::find(&folder, &name).map_err(Failure::caused);
+    let mut found = find()?;
+    if args.build {
+        if !found.files.is_empty() {
+            confirm_build(cx, args, found.files.len())?;
+        }
+        build::build_all(cx, &args.dist_dir)?;
+        found = find()?;
+    }
+    if found.files.is_empty() {
+        return Err(Failure::plain(
+            "No files to publish. Run poetry build first or use the --build option.",
+        ));
+    }
+    cx.console.line("");
+
+    let repository = repository(args, cx.settings()?)?;
+    let (name, version) = (project.name.as_deref().unwrap_or_default(), &found.version);
+    let to = match args.repository.as_deref() {
+        None | Some("" | PYPI) => "PyPI",
+        Some(name) => name,
+    };
+    cx.console.line(format_args!(
+        "Publishing {NAME}{name}{NAME:#} ({VALUE}{version}{VALUE:#}) to {INFO}{to}{INFO:#}"
+    ));
+    let options = PublishOptions {
+        dry_run: args.dry_run,
+        skip_existing: args.skip_existing,
+    };
+    choose_cryptography();
+    let reporter = Publishing::start(cx.console);
+    let sent = cx
+        .runtime()?
+        .block_on(publish(&found.files, &repository, options, &reporter));
+    sent.map_err(|error| {
+        let advice = about_login(&error, args.repository.as_deref().unwrap_or(PYPI));
+        Failure::caused(error).hint_if(advice)
+    })
+}
+
+/// Where user and password are looked for, if it is them that the repository does not accept.
+fn about_login(error: &PublishError, name: &str) -> Option<String> {
+    let PublishError::Refused {
+        status: 401 | 403, ..
+    } = error
+    else {
+        return None;
+    };
+    let part = variable_part(name);
+    Some(format!(
+        "User and password come from `--username` and `--password`, or a token from `pypi-token.{name}` or \
+         POETRY_PYPI_TOKEN_{part}, or both from `http-basic.{name}` or POETRY_HTTP_BASIC_{part}_USERNAME and \
+         POETRY_HTTP_BASIC_{part}_PASSWORD."
+    ))
+}
+
+/// Poetry: what is there already may be built over; who can be asked, which is so at a terminal only, is asked.
+fn confirm_build(cx: &Context, args: &PublishArgs, count: usize) -> Result<(), Failure> {
+    let folder = args.dist_dir.display();
+    if !cx.is_at_terminal() {
+        cx.console.line(format_args!(
+            "{WARNING}Warning: There are {INFO}{count}{INFO:#}{WARNING} files ready for publishing in {folder}. \
+             Build anyway!{WARNING:#}"
+        ));
+        return Ok(());
+    }
+    let question = format!(
+        "There are {INFO}{count}{INFO:#} files ready for publishing in {folder}. Build anyway?"
+    );
+    if confirm(cx, &question, Answer::No) {
+        return Ok(());
+    }
+    Err(Failure::message(format!("{ERROR}Aborted!{ERROR:#}")))
+}
+
+fn repository(args: &PublishArgs, settings: &Settings) -> Result<Repository, Failure> {
+    let name = args.repository.as_deref().filter(|name| !name.is_empty());
+    let url = match name {
+        None => PYPI_URL.to_owned(),
+        Some(name) => settings.upload_urls.get(&variable_part(name)).cloned().ok_or_else(|| {
+            Failure::new(format!("Repository {name} is not defined")).hint(format!(
+                "Its address is looked for in the setting `repositories.{name}.url` and in the variable \
+                 POETRY_REPOSITORIES_{}_URL.",
+                variable_part(name)
+            ))
+        })?,
+    };
+    let name = name.unwrap_or(PYPI);
+    let certificates = settings.repository_certificates.get(&variable_part(name));
+    let certificates = certificates.filter(|_| name != PYPI);
+    let trust = match (&args.cert, certificates) {
+        (Some(file), _) => Trust::Only(file.clone()),
+        (None, Some(of_repository)) if !of_repository.verify => Trust::Anybody,
+        (None, Some(of_repository)) if of_repository.cert.is_some() => of_repository
+            .cert
+            .clone()
+            .map_or_else(Trust::default, Trust::Only),
+        _ => Trust::System(for_all(settings)),
+    };
+    let client = certificates.and_then(|certificates| certificates.client_cert.clone());
+    Ok(Repository {
+        url: with_slash(url),
+        login: login(args, settings, name),
+        trust,
+        client_certificate: args.client_cert.clone().or(client),
+        user_agent: concat!("mpoetry/", env!("CARGO_PKG_VERSION")).to_owned(),
+        timeout: settings.timeout,
+    })
+}
+
+/// The certificate files that are for no certain repository.
+fn for_all(settings: &Settings) -> Vec<PathBuf> {
+    let of_others = settings.repository_certificates.values();
+    let of_others: Vec<&PathBuf> = of_others.filter_map(|other| other.cert.as_ref()).collect();
+    let files = settings.certificates.iter();
+    files
+        .filter(|file| !of_others.contains(file))
+        .cloned()
+        .collect()
+}
+
+/// Poetry: an address like PyPI's that lacks its slash gets it.
+fn with_slash(mut url: String) -> String {
+    if url.ends_with("/legacy") {
+        url.push('/');
+    }
+    url
+}
+
+/// Poetry: options count if they are complete, then a token, then user and password of the configuration. Who has just a
+/// user is sent on without one.
+fn login(args: &PublishArgs, settings: &Settings, name: &str) -> Option<(String, String)> {
+    let filled = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    if let (Some(user), Some(password)) = (filled(&args.username), filled(&args.password)) {
+        return Some((user, password));
+    }
+    let key = variable_part(name);
+    if let Some(token) = settings.tokens.get(&key) {
+        return Some(("__token__".to_owned(), token.clone()));
+    }
+    let (user, password) = settings.credentials.get(&key)?;
+    (!user.is_empty() && !password.is_empty()).then(|| (user.clone(), password.clone()))
+}
