@@ -163,10 +163,10 @@ impl<'a> Context<'a> {
 
     fn begin_as(&self, root: PathBuf, variables: Variables) -> Self {
         Self {
+            is_interactive: self.is_interactive,
             runtime: Rc::clone(&self.runtime),
             indexes: Rc::clone(&self.indexes),
             remote_cache: Rc::clone(&self.remote_cache),
-            is_interactive: self.is_interactive,
             ..Self::begin(self.console, root, self.no_cache, variables)
         }
     }
@@ -344,10 +344,7 @@ impl<'a> Context<'a> {
     /// As [`Context::settings`] and [`Context::project`].
     pub(crate) fn index(&self) -> Result<&Index, Failure> {
         once(&self.index, || {
-            // It fails only if there is one already, which is as good.
-            rustls::crypto::ring::default_provider()
-                .install_default()
-                .ok();
+            prepare_tls();
             let builder = self.builder()?;
             let index = self.shared_index(Arc::clone(builder) as Arc<dyn Builder>)?;
             builder.index.set(index.clone()).ok();
@@ -357,7 +354,10 @@ impl<'a> Context<'a> {
 
     /// The index that another project of this run has made with the same settings, or a new one.
     fn shared_index(&self, builder: Arc<dyn Builder>) -> Result<Index, Failure> {
-        let (settings, cache) = (self.index_settings()?, self.cache()?);
+        let (settings, cache) = (
+            self.index_settings(self.credentials(self.settings()?)?)?,
+            self.cache()?,
+        );
         let mut indexes = self.indexes.borrow_mut();
         let is_alike =
             |index: &&Index| *index.settings() == settings && index.cache().root() == cache.root();
@@ -367,6 +367,17 @@ impl<'a> Context<'a> {
         let index = Index::new(settings, cache, Some(builder));
         indexes.push(index.clone());
         Ok(index)
+    }
+
+    /// An index for what has nothing to do with the project: it knows no source of the project, no credentials, and
+    /// builds nothing.
+    ///
+    /// # Errors
+    /// As [`Context::settings`].
+    pub(crate) fn plain_index(&self) -> Result<Index, Failure> {
+        prepare_tls();
+        let settings = self.index_settings(Vec::new())?;
+        Ok(Index::new(settings, self.cache()?, None))
     }
 
     /// The front end that builds wheels from sources.
@@ -483,7 +494,10 @@ impl<'a> Context<'a> {
             .map_err(|_| SettingsError::Value { key, value }.into())
     }
 
-    fn index_settings(&self) -> Result<IndexSettings, Failure> {
+    fn index_settings(
+        &self,
+        credentials: Vec<(String, String, String)>,
+    ) -> Result<IndexSettings, Failure> {
         let settings = self.settings()?;
         Ok(IndexSettings {
             pypi_url: settings.pypi_url.clone(),
@@ -494,7 +508,7 @@ impl<'a> Context<'a> {
             connections: CONNECTIONS,
             user_agent: concat!("mpoetry/", env!("CARGO_PKG_VERSION")).to_owned(),
             certificates: settings.certificates.clone(),
-            credentials: self.credentials(settings)?,
+            credentials,
         })
     }
 
@@ -661,6 +675,14 @@ fn package_name(manifest: &toml::Table) -> String {
         || NO_NAME.to_owned(),
         |name| resolver::name::normalize(&name),
     )
+}
+
+/// Chooses who speaks TLS.
+fn prepare_tls() {
+    // It fails only if there is one already, which is as good.
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok();
 }
 
 fn check_folder(folder: &Path, shown: &Path) -> Result<(), Failure> {

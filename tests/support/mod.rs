@@ -10,6 +10,7 @@ mod python;
 mod sdist;
 mod server;
 mod store;
+mod terminal;
 mod tests;
 mod tree;
 mod wheel;
@@ -22,6 +23,7 @@ pub(crate) use index::{Archive, Fault, File, MetadataFile, PYPI, Published, norm
 pub(crate) use mirror::publish_stand_ins;
 pub(crate) use python::{OtherPython, python, version};
 pub(crate) use sdist::{Sdist, gzipped_tar};
+pub(crate) use server::{Answer, Server};
 pub(crate) use store::{Nginx, Store};
 pub(crate) use tree::Tree;
 pub(crate) use wheel::Wheel;
