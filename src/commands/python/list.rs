@@ -17,6 +17,8 @@ use crate::failure::Failure;
 #[derive(Debug, clap::Args)]
 pub(crate) struct ListArgs {
     /// Only this version, such as 3.12 or 3.12.1
+    // The global option has the plain name.
+    #[arg(id = "python-version", value_name = "VERSION")]
     version: Option<String>,
     /// Also those that `python install` can fetch
     #[arg(short, long)]

@@ -8,7 +8,13 @@ use crate::failure::Failure;
 #[derive(Debug, clap::Args)]
 pub(crate) struct UpdateArgs {
     /// The version of Poetry that is wanted
-    #[arg(default_value = "latest", hide_default_value = true)]
+    // The global option has the plain name.
+    #[arg(
+        id = "poetry-version",
+        value_name = "VERSION",
+        default_value = "latest",
+        hide_default_value = true
+    )]
     version: String,
     /// Accepted for Poetry's sake
     #[arg(long)]
