@@ -137,13 +137,28 @@ fn a_python_is_installed_listed_found_and_removed() {
     assert_eq!(builds.installed(), ["cpython@3.98.1"]);
     let link = std::fs::read_link(builds.pythons.join("cpython@3.98.1/bin/python3")).unwrap();
     assert_eq!(link.to_str(), Some("python3.98"));
-    insta::assert_snapshot!(fx.mpoetry(["python", "list", "-m"]), @"");
-    insta::assert_snapshot!(fx.mpoetry(["python", "list", "-a", "3.9"]), @"");
-    insta::assert_snapshot!(fx.mpoetry(["python", "list", "--all", "-m", "3.97"]), @"");
+    let rows = |words: &[&str]| {
+        let outcome = fx
+            .mpoetry_with("", &[&["python", "list"], words].concat())
+            .success();
+        let rows = outcome.stdout.lines().skip(1);
+        let rows = rows.map(|row| row.split_whitespace().collect::<Vec<_>>().join(" "));
+        rows.collect::<Vec<_>>().join("\n")
+    };
+    let managed = "3.98.1 CPython Poetry [temp]/pythons/cpython@3.98.1/bin/python3";
+    assert_eq!(rows(&["-m"]), managed);
+    assert_eq!(rows(&["3.98", "-i", "cpython"]), managed);
+    let available = "3.98.1 CPython Poetry Available for download";
+    assert_eq!(rows(&["-a", "3.98"]), format!("{managed}\n{available}"));
+    assert_eq!(
+        rows(&["-a", "3.97"]),
+        "3.97.0t CPython Poetry Available for download"
+    );
     // It is found where a project wants it.
     let manifest = "[project]\nname = \"demo\"\nversion = \"1.0\"\nrequires-python = \">=3.98\"\n";
     fx.write("pyproject.toml", manifest);
-    insta::assert_snapshot!(fx.mpoetry(["env", "use", "3.98"]).success().stdout.len() > 20, @"true");
+    let outcome = fx.mpoetry(["env", "use", "3.98"]).success();
+    assert!(outcome.stdout.ends_with("-py3.98\n"), "{outcome}");
 
     insta::assert_snapshot!(fx.mpoetry(["python", "install", "3.98.1"]), @"
     exit: 1

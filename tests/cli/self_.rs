@@ -6,14 +6,14 @@ use crate::support::Fixture;
 fn the_program_and_what_is_built_in_are_shown() {
     let fx = Fixture::empty();
     let outcome = fx.mpoetry(["self", "show"]).success();
-    let own = format!("mpoetry              {}  ", env!("CARGO_PKG_VERSION"));
+    let own = format!("mpoetry              {} ", env!("CARGO_PKG_VERSION"));
     assert!(outcome.stdout.starts_with(&own), "{outcome}");
     assert!(
-        outcome.stdout.contains("\npoetry               2.5.1  "),
+        outcome.stdout.contains("\npoetry               2.5.1 "),
         "{outcome}"
     );
     assert!(
-        outcome.stdout.contains("\npoetry-plugin-bundle 1.8.0  "),
+        outcome.stdout.contains("\npoetry-plugin-bundle 1.8.0 "),
         "{outcome}"
     );
 

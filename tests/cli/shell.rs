@@ -5,7 +5,7 @@ use crate::support::{Fixture, program};
 fn project() -> Fixture {
     let mut fx = Fixture::project("[project]\nname = \"demo\"\nversion = \"1.0\"\n");
     fx.set("POETRY_VIRTUALENVS_IN_PROJECT", "true");
-    fx.mpoetry(["env", "info"]).success();
+    fx.mpoetry(["run", "true"]).success();
     fx
 }
 

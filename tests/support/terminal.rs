@@ -8,7 +8,7 @@ use super::python::python;
 /// Runs a program on a pseudo-terminal without echo. Whenever it waits after a blank, it gets the next line.
 const TYPIST: &str = r##"
 import os, pty, select, sys, termios
-lines = sys.argv[1].split("|") if sys.argv[1] else []
+lines = sys.argv[1].split("\n")[:-1]
 child, terminal = pty.fork()
 if child == 0:
     os.execvp(sys.argv[2], sys.argv[2:])
@@ -38,7 +38,9 @@ impl Fixture {
     /// Runs a command on a terminal; `lines` are typed one after the other. What it says is all on stdout.
     pub(crate) fn on_terminal(&self, lines: &[&str], command: &Command) -> Outcome {
         let mut typist = self.command(&python().executable);
-        typist.args(["-c", TYPIST, &lines.join("|")]);
+        typist.env("TERM", "dumb");
+        let typed: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        typist.args(["-c", TYPIST, &typed]);
         typist.arg(command.get_program()).args(command.get_args());
         for (name, value) in command.get_envs() {
             if let Some(value) = value {
