@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::support::{Fixture, Outcome, program};
+use crate::support::{Fixture, Outcome};
 
 fn project() -> Fixture {
     let fx = Fixture::project(
