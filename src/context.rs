@@ -354,10 +354,7 @@ impl<'a> Context<'a> {
 
     /// The index that another project of this run has made with the same settings, or a new one.
     fn shared_index(&self, builder: Arc<dyn Builder>) -> Result<Index, Failure> {
-        let (settings, cache) = (
-            self.index_settings(self.credentials(self.settings()?)?)?,
-            self.cache()?,
-        );
+        let (settings, cache) = (self.index_settings()?, self.cache()?);
         let mut indexes = self.indexes.borrow_mut();
         let is_alike =
             |index: &&Index| *index.settings() == settings && index.cache().root() == cache.root();
@@ -376,7 +373,7 @@ impl<'a> Context<'a> {
     /// As [`Context::settings`].
     pub(crate) fn plain_index(&self) -> Result<Index, Failure> {
         prepare_tls();
-        let settings = self.index_settings(Vec::new())?;
+        let settings = self.index_settings_with(Vec::new())?;
         Ok(Index::new(settings, self.cache()?, None))
     }
 
@@ -494,7 +491,11 @@ impl<'a> Context<'a> {
             .map_err(|_| SettingsError::Value { key, value }.into())
     }
 
-    fn index_settings(
+    fn index_settings(&self) -> Result<IndexSettings, Failure> {
+        self.index_settings_with(self.credentials(self.settings()?)?)
+    }
+
+    fn index_settings_with(
         &self,
         credentials: Vec<(String, String, String)>,
     ) -> Result<IndexSettings, Failure> {
