@@ -389,7 +389,7 @@ pub(crate) fn print_namespace(console: &Console, namespace: &str) -> Result<(), 
         .map(|command| command.name.len())
         .max()
         .unwrap_or(0);
-    for Listed { name, about } in &commands {
+    for Listed { name, about, .. } in &commands {
         console.line(format_args!("  {NAME}{name:<width$}{NAME:#}  {about}"));
     }
     Ok(())

@@ -8,7 +8,7 @@ use toml::{Table, Value};
 
 use super::read;
 use super::{DeclarationError, Declared, ProjectError};
-use crate::cache::write_atomically;
+use crate::file;
 use crate::lock::toml_text::{push_string, push_text_line};
 use crate::name::{GroupName, normalize};
 use crate::requirement::Requirement;
@@ -291,12 +291,12 @@ impl Layout {
     }
 }
 
-/// Writes a pyproject.toml: at once or not at all.
+/// Writes a pyproject.toml: at once or not at all, with the mode it had.
 ///
 /// # Errors
 /// When it can't be written.
 pub fn write(root: &Path, text: &str) -> io::Result<()> {
-    write_atomically(&root.join("pyproject.toml"), &[text.as_bytes()])
+    file::replace(&root.join("pyproject.toml"), text.as_bytes())
 }
 
 /// The name of the module that a project or a part of its name stands for.
