@@ -8,8 +8,9 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::arguments::Words;
 use crate::commands::{
-    about, add, affected, build, bundle, cache, check, debug, env, export, graph, help, install,
-    list, lock, publish, remove, run, search, show, source, sync, update, version,
+    about, add, affected, build, bundle, cache, check, completions, debug, env, export, graph,
+    help, init, install, list, lock, new, publish, python, remove, run, search, self_, shell, show,
+    source, sync, update, version,
 };
 use crate::console::{BOLD, Console, INFO, NAME, VALUE};
 use crate::failure::Failure;
@@ -87,7 +88,11 @@ pub(crate) enum Command {
     Bundle(Box<bundle::BundleArgs>),
     #[command(subcommand)]
     Cache(cache::CacheCommand),
+    #[command(hide = true, name = completions::CANDIDATES)]
+    Candidates(completions::CandidatesArgs),
     Check(check::CheckArgs),
+    #[command(hide = true)]
+    Completions(completions::CompletionsArgs),
     #[command(subcommand)]
     Debug(debug::DebugCommand),
     #[command(subcommand)]
@@ -95,13 +100,20 @@ pub(crate) enum Command {
     Export(export::ExportArgs),
     Graph(graph::GraphArgs),
     Help(help::HelpArgs),
+    Init(init::InitArgs),
     Install(install::InstallArgs),
     List(list::ListArgs),
     Lock(lock::LockArgs),
+    New(new::NewArgs),
     Publish(publish::PublishArgs),
+    #[command(subcommand)]
+    Python(python::PythonCommand),
     Remove(remove::RemoveArgs),
     Run(run::RunArgs),
     Search(search::SearchArgs),
+    #[command(subcommand, name = "self")]
+    Self_(self_::SelfCommand),
+    Shell(shell::ShellArgs),
     Show(show::ShowArgs),
     #[command(subcommand)]
     Source(source::SourceCommand),
@@ -272,7 +284,8 @@ pub(crate) fn known_command(words: &[String]) -> Result<String, Failure> {
     if POETRY_COMMANDS.iter().any(|name| is_namespace(name)) {
         return Err(not_yet(first));
     }
-    let near = known.iter().filter(|command| is_near(first, &command.name));
+    let near = known.iter();
+    let near = near.filter(|command| !command.is_hidden && is_near(first, &command.name));
     let what = format!("The requested command {NAME}{first}{NAME:#} does not exist.");
     Err(no_such_command(&what, near, ""))
 }
@@ -311,6 +324,8 @@ struct Listed {
     /// With its namespace.
     name: String,
     about: String,
+    /// Is it one that lists leave out?
+    is_hidden: bool,
 }
 
 /// All our commands by name; those in namespaces last, as Poetry lists them.
@@ -341,6 +356,7 @@ fn listed(namespace: String, command: &clap::Command) -> Listed {
     Listed {
         name: namespace + command.get_name(),
         about,
+        is_hidden: command.is_hide_set(),
     }
 }
 
@@ -375,7 +391,7 @@ pub(crate) fn print_namespace(console: &Console, namespace: &str) -> Result<(), 
         .map(|command| command.name.len())
         .max()
         .unwrap_or(0);
-    for Listed { name, about } in &commands {
+    for Listed { name, about, .. } in &commands {
         console.line(format_args!("  {NAME}{name:<width$}{NAME:#}  {about}"));
     }
     Ok(())
@@ -400,13 +416,17 @@ fn print_head(console: &Console) {
 
 fn print_commands(console: &Console, commands: &[Listed]) {
     console.line(format_args!("\n{BOLD}Available commands:{BOLD:#}"));
+    let commands: Vec<&Listed> = commands
+        .iter()
+        .filter(|command| !command.is_hidden)
+        .collect();
     let width = commands
         .iter()
         .map(|command| command.name.len())
         .max()
         .unwrap_or(0);
     let mut group = "";
-    for Listed { name, about } in commands {
+    for Listed { name, about, .. } in commands {
         let namespace = name.split_once(' ').map_or("", |(namespace, _)| namespace);
         if namespace != group {
             console.line(format_args!("\n {VALUE}{namespace}{VALUE:#}"));
@@ -491,7 +511,7 @@ mod tests {
             fault("env").starts_with("The requested command does not exist in the env namespace.")
         );
         assert!(fault("env").ends_with("https://python-poetry.org/docs/cli/#env"));
-        for command in ["self", "shell"] {
+        for command in ["export", "publish"] {
             let expected = format!("The command \"{command}\" is not supported by mpoetry yet;");
             assert!(fault(command).starts_with(&expected), "{command}");
         }

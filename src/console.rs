@@ -192,6 +192,15 @@ impl Console {
         }
     }
 
+    /// The beginning of a line on stdout, which [`Console::line`] ends.
+    pub(crate) fn begin_line(&self, text: impl Display) {
+        if !self.is_quiet() {
+            let mut out = AutoStream::new(io::stdout(), self.out);
+            out.write_all(text.to_string().as_bytes()).ok();
+            out.flush().ok();
+        }
+    }
+
     /// Words on stderr that an answer may follow on the same line.
     pub(crate) fn prompt(&self, text: impl Display) {
         if !self.is_quiet() {

@@ -164,10 +164,10 @@ impl<'a> Context<'a> {
 
     fn begin_as(&self, root: PathBuf, variables: Variables) -> Self {
         Self {
+            is_interactive: self.is_interactive,
             runtime: Rc::clone(&self.runtime),
             indexes: Rc::clone(&self.indexes),
             remote_cache: Rc::clone(&self.remote_cache),
-            is_interactive: self.is_interactive,
             ..Self::begin(self.console, root, self.no_cache, variables)
         }
     }
@@ -372,6 +372,17 @@ impl<'a> Context<'a> {
         Ok(index)
     }
 
+    /// An index for what has nothing to do with the project: it knows no source of the project, no credentials, and
+    /// builds nothing.
+    ///
+    /// # Errors
+    /// As [`Context::settings`].
+    pub(crate) fn plain_index(&self) -> Result<Index, Failure> {
+        choose_cryptography();
+        let settings = self.index_settings_with(Vec::new())?;
+        Ok(Index::new(settings, self.cache()?, None))
+    }
+
     /// The front end that builds wheels from sources.
     ///
     /// # Errors
@@ -490,6 +501,13 @@ impl<'a> Context<'a> {
     }
 
     fn index_settings(&self) -> Result<IndexSettings, Failure> {
+        self.index_settings_with(self.credentials(self.settings()?)?)
+    }
+
+    fn index_settings_with(
+        &self,
+        credentials: Vec<(String, String, String)>,
+    ) -> Result<IndexSettings, Failure> {
         let settings = self.settings()?;
         Ok(IndexSettings {
             pypi_url: settings.pypi_url.clone(),
@@ -500,7 +518,7 @@ impl<'a> Context<'a> {
             connections: CONNECTIONS,
             user_agent: concat!("mpoetry/", env!("CARGO_PKG_VERSION")).to_owned(),
             certificates: settings.certificates.clone(),
-            credentials: self.credentials(settings)?,
+            credentials,
         })
     }
 

@@ -198,6 +198,7 @@ caused_by!(
     resolver::index::IndexError,
     resolver::solver::SolveError,
     installer::python::PythonError,
+    installer::python::standalone::StandaloneError,
     installer::environment::EnvironmentError,
     installer::install::InstallError,
     installer::build::BuildError,

@@ -5,16 +5,18 @@
 //! for a command that has nothing to do.
 
 mod arguments;
-mod ask;
 mod cli;
 mod commands;
+mod complete;
 mod console;
 mod context;
 mod environment;
 mod failure;
 mod help;
 mod json;
+mod plugins;
 mod progress;
+mod question;
 mod remote_cache;
 mod selection;
 mod settings;

@@ -1,7 +1,8 @@
 //! Settings, resolved once: defaults ← `config.toml` ← `auth.toml` ← `poetry.toml` ← `POETRY_*` ← flags.
 //!
 //! Keys, files and variables are Poetry's, so that a machine or a CI job that is set up for Poetry needs
-//! nothing more. Ours are `MPOETRY_PYPI_URL`, `MPOETRY_CACHE_DIR` and what begins with `MPOETRY_REMOTE_CACHE`.
+//! nothing more. Ours are `MPOETRY_PYPI_URL`, `MPOETRY_CACHE_DIR`, `MPOETRY_PYTHON_BUILDS` and what begins with
+//! `MPOETRY_REMOTE_CACHE`.
 
 mod installer;
 
@@ -62,6 +63,10 @@ pub(crate) struct Settings {
     pub(crate) virtualenvs: Virtualenvs,
     /// Where Pythons that Poetry installed lie.
     pub(crate) pythons: PathBuf,
+    /// Another list of Pythons that can be installed.
+    pub(crate) python_builds: Option<PathBuf>,
+    /// Another place to fetch them from.
+    pub(crate) python_mirror: Option<String>,
     /// What `~` stands for.
     pub(crate) home: PathBuf,
     /// Stands for `https://pypi.org/`; ends with `/`.
@@ -249,6 +254,15 @@ impl Layers<'_> {
             cache: own_cache.unwrap_or_else(|| cache_dir.join("mpoetry")),
             virtualenvs: self.virtualenvs(&cache_dir),
             pythons: pythons.unwrap_or_else(|| data_dir.join("python")),
+            python_builds: self
+                .variables
+                .filled("MPOETRY_PYTHON_BUILDS")
+                .map(PathBuf::from),
+            // Poetry: the variable of its installer of Pythons.
+            python_mirror: self
+                .variables
+                .filled("PBS_INSTALLER_BASE_URL")
+                .map(str::to_owned),
             home: self.places.home.clone(),
             pypi_url: self.pypi_url(),
             timeout: self.timeout()?,

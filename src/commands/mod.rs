@@ -7,20 +7,26 @@ pub(crate) mod build;
 pub(crate) mod bundle;
 pub(crate) mod cache;
 pub(crate) mod check;
+pub(crate) mod completions;
 pub(crate) mod debug;
 pub(crate) mod env;
 pub(crate) mod every;
 pub(crate) mod export;
 pub(crate) mod graph;
 pub(crate) mod help;
+pub(crate) mod init;
 pub(crate) mod install;
 pub(crate) mod list;
 pub(crate) mod lock;
+pub(crate) mod new;
 pub(crate) mod publish;
+pub(crate) mod python;
 pub(crate) mod relock;
 pub(crate) mod remove;
 pub(crate) mod run;
 pub(crate) mod search;
+pub(crate) mod self_;
+pub(crate) mod shell;
 pub(crate) mod show;
 pub(crate) mod source;
 pub(crate) mod sync;
@@ -49,6 +55,9 @@ pub(crate) fn run(cx: &Context, command: &Command) -> Result<u8, Failure> {
         Command::Export(args) => export::run(cx, args),
         Command::Graph(args) => graph::run(cx, args),
         Command::Help(args) => help::run(cx, args),
+        Command::Candidates(args) => completions::candidates(cx, args),
+        Command::Completions(args) => completions::run(cx, args),
+        Command::Init(args) => init::run(cx, args),
         Command::Install(args) => install::run(cx, args),
         Command::List(args) => list::run(cx, args),
         Command::Lock(args) => lock::run(cx, args),
@@ -58,6 +67,10 @@ pub(crate) fn run(cx: &Context, command: &Command) -> Result<u8, Failure> {
         Command::Search(args) => search::run(cx, args),
         Command::Show(args) => show::run(cx, args),
         Command::Source(args) => source::run(cx, args),
+        Command::New(args) => new::run(cx, args),
+        Command::Python(args) => python::run(cx, args),
+        Command::Self_(args) => self_::run(cx, args),
+        Command::Shell(args) => return shell::run(cx, args),
         Command::Sync(args) => sync::run(cx, args),
         Command::Update(args) => update::run(cx, args),
         Command::Version(args) => version::run(cx, args),

@@ -6,11 +6,11 @@ use installer::publish::{Distributions, PublishError, PublishOptions, Repository
 use resolver::name::PackageName;
 
 use super::build;
-use crate::ask::{Answer, confirm};
 use crate::console::{ERROR, INFO, NAME, VALUE, WARNING};
 use crate::context::{Context, choose_cryptography};
 use crate::failure::Failure;
 use crate::progress::Publishing;
+use crate::question;
 use crate::settings::{Settings, variable_part};
 
 /// Publishes a package to a remote repository
@@ -132,10 +132,10 @@ fn confirm_build(cx: &Context, args: &PublishArgs, count: usize) -> Result<(), F
         ));
         return Ok(());
     }
-    let question = format!(
+    let text = format!(
         "There are {INFO}{count}{INFO:#} files ready for publishing in {folder}. Build anyway?"
     );
-    if confirm(cx, &question, Answer::No) {
+    if question::confirm(cx.console, &text, false)? {
         return Ok(());
     }
     Err(Failure::message(format!("{ERROR}Aborted!{ERROR:#}")))

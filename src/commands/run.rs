@@ -102,7 +102,8 @@ fn inside(root: &Path, program: &OsStr, rest: &[OsString]) -> Result<Command, Fa
     Ok(command)
 }
 
-fn with_environment(mut command: Command, cx: &Context, root: Option<&Path>) -> Command {
+/// The same with the environment switched on.
+pub(super) fn with_environment(mut command: Command, cx: &Context, root: Option<&Path>) -> Command {
     if let Some(root) = root {
         let mut paths = scripts_of(root).into_os_string();
         paths.push(if cfg!(windows) { ";" } else { ":" });
@@ -158,7 +159,7 @@ fn command_not_found(name: &str) -> Failure {
 
 /// The process becomes the command: signals and exit code are the child's own business.
 #[cfg(unix)]
-fn become_command(mut command: Command, name: &str) -> Result<u8, Failure> {
+pub(super) fn become_command(mut command: Command, name: &str) -> Result<u8, Failure> {
     use std::os::unix::process::CommandExt;
     let error = command.exec();
     if error.kind() == std::io::ErrorKind::NotFound {
@@ -168,7 +169,7 @@ fn become_command(mut command: Command, name: &str) -> Result<u8, Failure> {
 }
 
 #[cfg(not(unix))]
-fn become_command(mut command: Command, name: &str) -> Result<u8, Failure> {
+pub(super) fn become_command(mut command: Command, name: &str) -> Result<u8, Failure> {
     match command.status() {
         Ok(status) => Ok(status
             .code()

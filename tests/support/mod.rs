@@ -10,6 +10,7 @@ mod python;
 mod sdist;
 mod server;
 mod store;
+mod terminal;
 mod tests;
 mod tree;
 mod wheel;

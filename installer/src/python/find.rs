@@ -153,6 +153,12 @@ impl Places {
         self.newest_first(by_file.into_values(), cache)
     }
 
+    /// Poetry: what `python list` shows, every name of every Python, newest first.
+    #[must_use]
+    pub fn all_names(&self, cache: &Cache) -> Vec<Interpreter> {
+        self.newest_first(self.executables().into_iter(), cache)
+    }
+
     fn newest_first(
         &self,
         executables: impl Iterator<Item = PathBuf>,
@@ -223,7 +229,7 @@ fn children(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
         .map(|entry| entry.path())
 }
 
-/// `python`, `python3`, `python3.11`, `python3.13t`, `pypy3.10`, but not `python3-config`.
+/// `python`, `python3`, `python3.11`, `python3.7m`, `python3.13t`, `pypy3.10`, but not `python3-config`.
 fn is_named_like_python(executable: &Path) -> bool {
     let name = executable
         .file_name()
@@ -234,7 +240,7 @@ fn is_named_like_python(executable: &Path) -> bool {
         .unwrap_or(&name);
     ["python", "pypy"].iter().any(|kind| {
         name.strip_prefix(kind).is_some_and(|version| {
-            let version = version.strip_suffix('t').unwrap_or(version);
+            let version = version.strip_suffix(['m', 't']).unwrap_or(version);
             version.chars().all(|c| c.is_ascii_digit() || c == '.')
         })
     })
@@ -265,6 +271,7 @@ mod tests {
             "python",
             "python3",
             "python3.11",
+            "python3.7m",
             "python3.13t",
             "pypy3",
             "pypy3.10",

@@ -6,6 +6,7 @@
 
 mod facts;
 pub mod find;
+pub mod standalone;
 #[cfg(test)]
 pub(crate) mod tests;
 mod wanted;

@@ -67,7 +67,7 @@ use crate::name::PackageName;
 use crate::version::Version;
 
 pub use error::{Cause, IndexError};
-pub use unpack::unpack;
+pub use unpack::{unpack, unpack_installation};
 
 use client::{Http, blocking};
 pub(crate) use once::OnceMap;

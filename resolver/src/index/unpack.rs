@@ -25,16 +25,38 @@ enum Form {
     Tar,
 }
 
+/// What becomes of links between the members of an archive.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Links {
+    /// Files are copied: what is built from them must not change what they lead to.
+    Copied,
+    /// They stay what they are.
+    Kept,
+}
+
 /// Unpacks an sdist into an empty folder and returns the folder of the project within. Blocks.
 ///
 /// # Errors
 /// When it can't be read, or holds what must not be unpacked.
 pub fn unpack(archive: &Path, into: &Path) -> Result<PathBuf, IndexError> {
+    unpack_as(archive, into, Links::Copied)
+}
+
+/// Unpacks what will be used as it is, a Python say, into an empty folder and returns the only folder within. Symbolic
+/// links stay such, so that it can be moved. Blocks.
+///
+/// # Errors
+/// As [`unpack`].
+pub fn unpack_installation(archive: &Path, into: &Path) -> Result<PathBuf, IndexError> {
+    unpack_as(archive, into, Links::Kept)
+}
+
+fn unpack_as(archive: &Path, into: &Path, links: Links) -> Result<PathBuf, IndexError> {
     let file = file_name(archive);
     match open(archive)? {
         (opened, Form::Zip) => unpack_zip(opened, into),
-        (opened, Form::Gzip) => unpack_tar(MultiGzDecoder::new(opened), into),
-        (opened, Form::Tar) => unpack_tar(opened, into),
+        (opened, Form::Gzip) => unpack_tar(MultiGzDecoder::new(opened), into, links),
+        (opened, Form::Tar) => unpack_tar(opened, into, links),
     }
     .map_err(|error| IndexError::archive(&file, error.to_string()))?;
     project_folder(into, &file)
@@ -90,7 +112,7 @@ fn unsupported(file: &str, method: &str) -> IndexError {
     )
 }
 
-fn unpack_tar(reader: impl Read, into: &Path) -> io::Result<()> {
+fn unpack_tar(reader: impl Read, into: &Path, treatment: Links) -> io::Result<()> {
     let mut links = Vec::new();
     let mut budget = LARGEST_TREE;
     let mut archive = tar::Archive::new(reader);
@@ -119,7 +141,10 @@ fn unpack_tar(reader: impl Read, into: &Path) -> io::Result<()> {
     }
     // What follows the last member is read too, so that a wrong checksum at the end is noticed.
     io::copy(&mut archive.into_inner(), &mut io::sink())?;
-    links.iter().try_for_each(|link| link.make(into))
+    links.iter().try_for_each(|link| match treatment {
+        Links::Copied => link.make(into),
+        Links::Kept => link.make_as_it_is(into),
+    })
 }
 
 fn unpack_zip(reader: Opened, into: &Path) -> io::Result<()> {
@@ -228,6 +253,8 @@ fn write_file(place: &Path, content: &mut impl Read, is_executable: bool) -> io:
 struct Link {
     place: PathBuf,
     target: PathBuf,
+    /// What a symbolic link says.
+    text: Option<PathBuf>,
 }
 
 impl Link {
@@ -237,13 +264,40 @@ impl Link {
             .link_name()?
             .ok_or_else(|| refused(&path, "is a link to nothing"))?;
         // A hard link counts from the archive's top, a symbolic one from where it lies.
-        let from = match entry.header().entry_type() {
-            EntryType::Link => root,
-            _ => place.parent().unwrap_or(root),
+        let is_hard = entry.header().entry_type() == EntryType::Link;
+        let from = match is_hard {
+            true => root,
+            false => place.parent().unwrap_or(root),
         };
         let target = normal(from, &name, root)
             .ok_or_else(|| refused(&path, "is a link that leads out of the archive"))?;
-        Ok(Self { place, target })
+        Ok(Self {
+            place,
+            target,
+            text: (!is_hard).then(|| name.into_owned()),
+        })
+    }
+
+    /// A symbolic link to what is in the archive, as it says; of a hard link there is a copy.
+    fn make_as_it_is(&self, root: &Path) -> io::Result<()> {
+        #[cfg(unix)]
+        if let Some(text) = &self.text {
+            // Links that lie on the way could lead elsewhere than their names say.
+            if let Some(folder) = self.place.parent() {
+                fs::create_dir_all(folder)?;
+                if !fs::canonicalize(folder)?.starts_with(fs::canonicalize(root)?) {
+                    return Err(refused(
+                        &self.place,
+                        "is a link that leads out of the archive",
+                    ));
+                }
+            }
+            return match self.place.symlink_metadata() {
+                Ok(_) => Ok(()),
+                Err(_) => fs::os::unix::fs::symlink(text, &self.place),
+            };
+        }
+        self.make(root)
     }
 
     /// Files are copied, folders linked; a link to what is not there is left out.
@@ -378,6 +432,31 @@ mod tests {
     }
 
     #[test]
+    #[cfg(unix)]
+    fn links_of_an_installation_stay_links() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = archive(
+            folder.path(),
+            &[
+                ("python/bin/python3", Symlink, "python3.13"),
+                ("python/lib/lib64", Symlink, "../lib"),
+                ("python/bin/python3.13", Regular, "first"),
+                ("python/bin/hard", Link, "python/bin/python3.13"),
+            ],
+        );
+        let into = folder.path().join("into");
+        std::fs::create_dir(&into).unwrap();
+        let root = super::unpack_installation(&path, &into).unwrap();
+        let moved = folder.path().join("moved");
+        std::fs::rename(&root, &moved).unwrap();
+        let link = std::fs::read_link(moved.join("bin/python3")).unwrap();
+        assert_eq!(link, Path::new("python3.13"));
+        for name in ["bin/python3", "bin/hard", "lib/lib64/../bin/python3"] {
+            assert_eq!(std::fs::read_to_string(moved.join(name)).unwrap(), "first");
+        }
+    }
+
+    #[test]
     fn what_leads_out_is_refused() {
         for entries in [
             &[("../evil", Regular, "x")][..],
@@ -395,6 +474,10 @@ mod tests {
             let into = folder.path().join("deep/into");
             std::fs::create_dir_all(&into).unwrap();
             assert!(unpack(&path, &into).is_err(), "{entries:?}");
+            std::fs::remove_dir_all(&into).unwrap();
+            std::fs::create_dir(&into).unwrap();
+            let result = super::unpack_installation(&path, &into);
+            assert!(result.is_err(), "{entries:?}");
             assert!(!folder.path().join("evil").exists());
             assert!(!folder.path().join("deep/evil").exists());
         }

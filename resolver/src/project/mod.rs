@@ -7,6 +7,7 @@ pub mod edit;
 mod error;
 pub mod graph;
 mod groups;
+pub mod layout;
 mod library;
 mod platform;
 mod read;

@@ -82,7 +82,7 @@ pub(super) fn project(root: &Path, text: &str) -> Result<Project, ProjectError> 
     })
 }
 
-fn parse(path: &Path, text: &str) -> Result<Table, ProjectError> {
+pub(super) fn parse(path: &Path, text: &str) -> Result<Table, ProjectError> {
     parse_toml(text).map_err(|fault| ProjectError::Toml {
         path: path.to_owned(),
         reason: fault.reason,

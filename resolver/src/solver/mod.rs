@@ -59,7 +59,7 @@ use checkouts::Wanted;
 use complete::root_release;
 pub(crate) use graph::{Solution, Solved};
 use locked::Locked;
-pub use newest::{Newest, Wish, direct_name, newest};
+pub use newest::{Newest, Wish, count_releases, direct_name, newest};
 use node::Node;
 pub use offered::{latest, offered};
 use overrides::{Overrides, Run};

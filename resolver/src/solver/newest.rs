@@ -67,6 +67,23 @@ pub fn direct_name(
     Ok(world.read_direct(&requirement)?.name)
 }
 
+/// Counts the releases of a package that a mere name can mean. Blocks.
+///
+/// # Errors
+/// When a source fails.
+pub fn count_releases(
+    project: &Project,
+    name: &PackageName,
+    index: &Index,
+    runtime: &tokio::runtime::Handle,
+) -> Result<usize, SolveError> {
+    let any = Constraint::any();
+    let wanted = Releases::of(&any);
+    let sources = Sources::new(project, index);
+    let found = runtime.block_on(sources.find(name, None, &wanted, None))?;
+    Ok(found.len())
+}
+
 /// Finds the newest release of a package, over all versions that the project's sources offer: the newest stable one, or
 /// the newest of all if pre-releases count or there are only such. Blocks.
 ///

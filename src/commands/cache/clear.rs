@@ -8,10 +8,10 @@ use resolver::name::PackageName;
 use resolver::version::Version;
 
 use super::list::others;
-use crate::ask::{Answer, confirm};
 use crate::console::INFO;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::question;
 
 /// Clears a cache, or all of them
 ///
@@ -65,8 +65,8 @@ fn clear_all(cx: &Context, name: &str) -> Result<(), Failure> {
     for path in &paths {
         usage += Usage::of(path).map_err(Failure::caused)?;
     }
-    let question = format!("{INFO}Delete {} entries?{INFO:#}", usage.files);
-    if confirm(cx, &question, Answer::Yes) {
+    let question = format!("Delete {} entries?", usage.files);
+    if confirm(cx, &question)? {
         take_away(&cache, &paths)?;
     }
     Ok(())
@@ -93,7 +93,7 @@ fn clear_package(cx: &Context, source: &str, package: &str) -> Result<(), Failur
     let paths = kept.map(|kept| kept.package(&name)).unwrap_or_default();
     if paths.is_empty() {
         cx.console.line(format_args!("No cache entries for {name}"));
-    } else if confirm(cx, &format!("Delete cache entry {name}"), Answer::Yes) {
+    } else if confirm(cx, &format!("Delete cache entry {name}"))? {
         take_away(&cache, &paths)?;
     }
     Ok(())
@@ -106,11 +106,7 @@ fn clear_release(cx: &Context, source: &str, package: &str, version: &str) -> Re
     let release: Option<Version> = version.parse().ok();
     match kept.zip(release) {
         Some((kept, release)) if kept.has_release(&name, &release) => {
-            if confirm(
-                cx,
-                &format!("Delete cache entry {name}:{version}"),
-                Answer::Yes,
-            ) {
+            if confirm(cx, &format!("Delete cache entry {name}:{version}"))? {
                 kept.forget_release(&name, &release)
                     .map_err(Failure::caused)?;
             }
@@ -127,4 +123,12 @@ fn take_away(cache: &Cache, paths: &[PathBuf]) -> Result<(), Failure> {
         cache.take_away(path).map_err(Failure::caused)?;
     }
     Ok(())
+}
+
+/// Who is not asked wants it.
+fn confirm(cx: &Context, question: &str) -> Result<bool, Failure> {
+    if !cx.is_interactive {
+        return Ok(true);
+    }
+    question::confirm(cx.console, question, true)
 }
