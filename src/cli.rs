@@ -7,7 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::arguments::Words;
-use crate::commands::{affected, bundle, env, graph, install, lock, run, sync, update};
+use crate::commands::{affected, bundle, config, env, graph, install, lock, run, sync, update};
 use crate::console::{BOLD, Console, INFO, NAME, VALUE};
 use crate::failure::Failure;
 
@@ -55,7 +55,7 @@ pub(crate) struct Globals {
     no_ansi: bool,
     /// Ask no questions, take the defaults
     #[arg(short, long, global = true)]
-    no_interaction: bool,
+    pub(crate) no_interaction: bool,
     /// Accepted for Poetry's sake: there are no plugins
     #[arg(long, global = true)]
     no_plugins: bool,
@@ -78,6 +78,7 @@ pub(crate) struct Globals {
 pub(crate) enum Command {
     Affected(affected::AffectedArgs),
     Bundle(Box<bundle::BundleArgs>),
+    Config(config::ConfigArgs),
     #[command(subcommand)]
     Env(env::EnvCommand),
     Graph(graph::GraphArgs),
@@ -203,7 +204,7 @@ fn expected_arguments(command: &str) -> Option<String> {
 
 /// Poetry: commands of it and of its official plugins. Those that are not ours yet are refused by name, so that nobody
 /// takes them for typing errors.
-const POETRY_COMMANDS: [&str; 36] = [
+const POETRY_COMMANDS: [&str; 35] = [
     "about",
     "add",
     "build",
@@ -213,7 +214,6 @@ const POETRY_COMMANDS: [&str; 36] = [
     "check",
     "check-project",
     "completions",
-    "config",
     "debug info",
     "debug resolve",
     "debug tags",

@@ -16,22 +16,24 @@ use resolver::cache::Cache;
 use resolver::constraint::Constraint;
 use resolver::dist::Source;
 use resolver::git_url;
-use resolver::index::{Builder, Index, IndexSettings};
+use resolver::index::{Access, Builder, Index, IndexSettings, Place, TooYoung, Vault};
 use resolver::lock::Lockfile;
 use resolver::metadata::Metadata;
 use resolver::name::PackageName;
 use resolver::project::Project;
 use resolver::requirement::Origin;
 use resolver::solver::{self, Part, Reporter, Request};
+use resolver::version::Version;
 use tokio::runtime::Runtime;
 
 use crate::cli::Globals;
 use crate::console::Console;
 use crate::environment::{self, Environments};
 use crate::failure::{self, Failure};
+use crate::keyring::Keyring;
 use crate::progress::{Notes, Resolving};
 use crate::remote_cache::RemoteCacheArgs;
-use crate::settings::{Places, Settings, SettingsError, variable_part};
+use crate::settings::{Places, Settings, SettingsError};
 use crate::variables::Variables;
 
 /// Threads of the runtime: they move bytes and parse small answers; what is heavy runs elsewhere.
@@ -48,7 +50,10 @@ pub(crate) struct Context<'a> {
     /// Where the search for the project begins.
     start: PathBuf,
     pub(crate) no_cache: bool,
+    /// May questions be asked?
+    pub(crate) is_interactive: bool,
     variables: Variables,
+    places: OnceCell<Places>,
     root: OnceCell<PathBuf>,
     manifest: OnceCell<toml::Table>,
     project: OnceCell<Project>,
@@ -93,12 +98,10 @@ impl<'a> Context<'a> {
         if console.is_debug() {
             log_to_stderr();
         }
-        Ok(Self::begin(
-            console,
-            start,
-            globals.no_cache,
-            Variables::of_process(),
-        ))
+        Ok(Self {
+            is_interactive: !globals.no_interaction,
+            ..Self::begin(console, start, globals.no_cache, Variables::of_process())
+        })
     }
 
     /// A run in the current folder, without any option.
@@ -121,7 +124,9 @@ impl<'a> Context<'a> {
             began: SystemTime::now(),
             start,
             no_cache,
+            is_interactive: false,
             variables,
+            places: OnceCell::new(),
             root: OnceCell::new(),
             manifest: OnceCell::new(),
             project: OnceCell::new(),
@@ -150,6 +155,7 @@ impl<'a> Context<'a> {
             runtime: Rc::clone(&self.runtime),
             indexes: Rc::clone(&self.indexes),
             remote_cache: Rc::clone(&self.remote_cache),
+            is_interactive: self.is_interactive,
             ..Self::begin(self.console, root, self.no_cache, variables)
         }
     }
@@ -205,17 +211,33 @@ impl<'a> Context<'a> {
         })
     }
 
+    /// The folders of the platform.
+    ///
+    /// # Errors
+    /// When there is no home directory.
+    pub(crate) fn places(&self) -> Result<&Places, Failure> {
+        once(&self.places, || Ok(Places::of_platform(&self.variables)?))
+    }
+
     /// The settings.
     ///
     /// # Errors
     /// When a configuration file is broken.
     pub(crate) fn settings(&self) -> Result<&Settings, Failure> {
         once(&self.settings, || {
-            let places = Places::of_platform(&self.variables)?;
             // Poetry: outside of a project there is no poetry.toml either.
             let root = self.root().ok();
-            Ok(Settings::resolve(&places, root, &self.variables)?)
+            Ok(Settings::resolve(self.places()?, root, &self.variables)?)
         })
+    }
+
+    /// The system's keyring, if there is one and it is not switched off.
+    ///
+    /// # Errors
+    /// As [`Context::settings`].
+    pub(crate) fn keyring(&self) -> Result<Option<Keyring>, Failure> {
+        let is_on = self.settings()?.keyring;
+        Ok(is_on.then(|| Keyring::find(&self.variables)).flatten())
     }
 
     /// Tells which settings are set but have no effect.
@@ -223,9 +245,9 @@ impl<'a> Context<'a> {
         let Ok(settings) = self.settings() else {
             return;
         };
-        for key in &settings.unheeded {
+        for (key, reason) in settings.unheeded() {
             self.console.warning(format_args!(
-                "Warning: the setting {key} is not supported by mpoetry yet and has no effect."
+                "Warning: the setting {key} has no effect: {reason}."
             ));
         }
     }
@@ -446,34 +468,44 @@ impl<'a> Context<'a> {
             retries: settings.retries,
             connections: CONNECTIONS,
             user_agent: concat!("mpoetry/", env!("CARGO_PKG_VERSION")).to_owned(),
-            certificates: settings.certificates.clone(),
-            credentials: self.credentials(settings)?,
+            lazy_wheels: settings.lazy_wheels,
+            min_release_age: settings.min_release_age.clone(),
+            access: self.access(settings)?,
         })
     }
 
-    /// Credentials by address. A source of the project finds its own by name; those in the URL of a git repository
-    /// do not get into the lock file, so that whoever installs from there needs them here.
-    fn credentials(&self, settings: &Settings) -> Result<Vec<(String, String, String)>, Failure> {
+    /// What is known of hosts. A source of the project finds its own by name; the logins in the URLs of git
+    /// repositories do not get into the lock file, so that whoever installs from there needs them here.
+    fn access(&self, settings: &Settings) -> Result<Access, Failure> {
+        let repositories = &settings.repositories;
+        let is_set = |source: &&Source| repositories.iter().any(|(name, _)| *name == source.name);
         let sources = self.project()?.sources.iter();
-        let sources = sources.filter_map(|source| Some((&source.name, source.url.as_ref()?)));
-        let named = sources
-            .chain(&settings.repositories)
-            .filter_map(|(name, url)| {
-                let (user, password) = settings.credentials.get(&variable_part(name))?;
-                Some((url.clone(), user.clone(), password.clone()))
-            });
+        let sources = sources
+            .filter(|source| !is_set(source))
+            .filter_map(|source| Some((&source.name, source.url.as_ref()?)));
+        let named = repositories.iter().map(|(name, url)| (name, url));
+        let mut places: Vec<Place> = named
+            .chain(sources)
+            .map(|(name, url)| settings.place(name, url))
+            .collect();
+        places.push(settings.place(PYPI, &format!("{}simple/", settings.pypi_url)));
         let of_git = self.project()?.requirements().filter_map(|requirement| {
             let Origin::Git { url, .. } = &requirement.origin else {
                 return None;
             };
             let (user, password) = git_url::credentials(url)?;
-            Some((
-                git_url::without_credentials(url).into_owned(),
-                user,
-                password,
-            ))
+            let url = git_url::without_credentials(url);
+            Some(Place::with_login(&url, &user, &password))
         });
-        Ok(named.chain(of_git).collect())
+        places.extend(of_git);
+        let keyring = self.keyring()?;
+        Ok(Access {
+            places,
+            netrc: settings.read_netrc(),
+            vault: keyring.map(|keyring| Arc::new(keyring) as Arc<dyn Vault>),
+            roots: settings.roots.clone(),
+            more_roots: settings.more_roots.iter().cloned().collect(),
+        })
     }
 
     /// Resolves the project, with words. What is locked keeps its version, but for directories: their
@@ -524,6 +556,38 @@ impl<'a> Context<'a> {
         )?)
     }
 
+    /// Poetry: which releases were too young to be taken is told if nothing could be found without them, or to who
+    /// wants to know.
+    fn tell_too_young(&self, all: &[TooYoung], is_solved: bool) {
+        let Ok(settings) = self.settings() else {
+            return;
+        };
+        let days = settings.min_release_age.days;
+        let mut last = None;
+        for TooYoung {
+            source,
+            package,
+            versions,
+        } in all
+        {
+            let versions: Vec<&str> = versions.iter().map(Version::as_str).collect();
+            let line = format!("Source ({source}): {package}: {}", versions.join(", "));
+            let introduction = format!(
+                "Source ({source}): The following package versions were ignored due to \
+                 solver.min-release-age={days}"
+            );
+            let is_new = last != Some(source);
+            last = Some(source);
+            for line in is_new.then_some(introduction).into_iter().chain([line]) {
+                match is_solved {
+                    false => self.console.warning(line),
+                    true if self.console.is_verbose() => self.console.line(line),
+                    true => {}
+                }
+            }
+        }
+    }
+
     fn resolve_with(
         &self,
         project: &Project,
@@ -533,7 +597,9 @@ impl<'a> Context<'a> {
     ) -> Result<Lockfile, Failure> {
         let runtime = self.runtime()?.handle();
         let index = self.index()?;
-        solver::resolve(project, previous, request, index, runtime, reporter).map_err(|error| {
+        let result = solver::resolve(project, previous, request, index, runtime, reporter);
+        self.tell_too_young(&index.take_too_young(), result.is_ok());
+        result.map_err(|error| {
             let advice = failure::about_credentials(&error, &project.all_sources());
             Failure::caused(error).hint_if(advice)
         })
@@ -601,6 +667,9 @@ impl Builder for LateBuilder {
         self.frontend()?.metadata(directory)
     }
 }
+
+/// Poetry: what PyPI is called where settings speak of it.
+const PYPI: &str = "PyPI";
 
 /// Poetry: what a project without a name is called.
 const NO_NAME: &str = "non-package-mode";

@@ -2,6 +2,7 @@
 
 pub(crate) mod affected;
 pub(crate) mod bundle;
+pub(crate) mod config;
 pub(crate) mod env;
 pub(crate) mod every;
 pub(crate) mod graph;
@@ -23,6 +24,7 @@ pub(crate) fn run(cx: &Context, command: &Command) -> Result<u8, Failure> {
     match command {
         Command::Affected(args) => affected::run(cx, args),
         Command::Bundle(args) => bundle::run(cx, args),
+        Command::Config(args) => config::run(cx, args),
         Command::Env(args) => env::run(cx, args),
         Command::Graph(args) => graph::run(cx, args),
         Command::Install(args) => install::run(cx, args),

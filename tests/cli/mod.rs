@@ -4,6 +4,8 @@ mod affected;
 mod bad_index;
 mod bundle;
 mod bundle_formats;
+mod config;
+mod credentials;
 mod env;
 mod errors;
 mod every;

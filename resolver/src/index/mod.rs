@@ -14,6 +14,8 @@
 //!
 //! The client also serves whoever keeps things of his own on an HTTP server (`objects`).
 
+mod access;
+mod age;
 mod ask;
 mod choice;
 mod client;
@@ -27,6 +29,7 @@ mod flat;
 mod freshness;
 mod listing;
 mod merge;
+mod netrc;
 mod objects;
 mod once;
 mod page;
@@ -51,8 +54,11 @@ use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
+pub use access::{Access, Place, Trust, Vault};
+pub use age::{MinReleaseAge, TooYoung};
 pub use ask::Reply;
 pub use download::{cached as cached_archive, keep_archive};
+pub use netrc::Netrc;
 pub use objects::Objects;
 pub use recording::Recording;
 
@@ -87,10 +93,30 @@ pub struct IndexSettings {
     pub connections: usize,
     /// `User-Agent`.
     pub user_agent: String,
-    /// Extra root certificates (PEM files).
-    pub certificates: Vec<PathBuf>,
-    /// HTTP basic credentials by URL prefix: (url, user, password).
-    pub credentials: Vec<(String, String, String)>,
+    /// May a part of a wheel be fetched to read its metadata?
+    pub lazy_wheels: bool,
+    /// How old a release must be to be offered.
+    pub min_release_age: MinReleaseAge,
+    /// Logins and certificates.
+    pub access: Access,
+}
+
+impl Default for IndexSettings {
+    /// Those for PyPI.
+    fn default() -> Self {
+        Self {
+            pypi_url: "https://pypi.org/".to_owned(),
+            offline: false,
+            no_cache: false,
+            timeout: 15,
+            retries: 5,
+            connections: 50,
+            user_agent: String::new(),
+            lazy_wheels: true,
+            min_release_age: MinReleaseAge::default(),
+            access: Access::default(),
+        }
+    }
 }
 
 /// One project page of the simple API.
@@ -217,6 +243,7 @@ struct Inner {
     unread_pages: Semaphore,
     rangeless: Rangeless,
     undescribed: description::Undescribed,
+    ages: age::Ages,
     recording: Option<Recording>,
 }
 
@@ -233,13 +260,7 @@ impl Index {
         let settings = IndexSettings {
             pypi_url: "https://index.invalid/".to_owned(),
             offline: true,
-            no_cache: false,
-            timeout: 1,
-            retries: 0,
-            connections: 1,
-            user_agent: String::new(),
-            certificates: Vec::new(),
-            credentials: Vec::new(),
+            ..IndexSettings::default()
         };
         Self::with(settings, cache, None, Some(recording))
     }
@@ -251,6 +272,7 @@ impl Index {
         recording: Option<Recording>,
     ) -> Self {
         let settings = Arc::new(settings);
+        let ages = age::Ages::new(&settings.min_release_age);
         let inner = Inner {
             http: Http::new(Arc::clone(&settings)),
             settings,
@@ -265,6 +287,7 @@ impl Index {
             unread_pages: Semaphore::new(page::UNREAD),
             rangeless: Rangeless::default(),
             undescribed: description::Undescribed::default(),
+            ages,
             recording,
         };
         Self {
@@ -300,7 +323,7 @@ impl Index {
     pub fn repositories(&self) -> Repositories {
         let settings = self.settings();
         Repositories::new(self.cache().clone(), settings.offline)
-            .with_credentials(&settings.credentials)
+            .with_places(&settings.access.places)
     }
 
     /// The page of a project; `None` if the source does not have it (404).
@@ -334,13 +357,21 @@ impl Index {
         let Some(page) = self.stored_page(source, name).await? else {
             return Ok(Vec::new());
         };
-        let offers = page.rows.iter().map(|row| Offer {
+        let ages = &self.inner.ages;
+        let rows = ages.old_enough(source, name, &page.rows);
+        let offers = rows.map(|row| Offer {
             version: row.version.clone(),
             is_yanked: row.is_yanked,
             is_told: row.is_told,
             requires_python: row.requires_python.clone(),
         });
         Ok(offers.collect())
+    }
+
+    /// The releases that were not offered since this was asked the last time, because they are too young.
+    #[must_use]
+    pub fn take_too_young(&self) -> Vec<TooYoung> {
+        self.inner.ages.take_passed_over()
     }
 
     async fn stored_page(&self, source: &Source, name: &PackageName) -> page::Found {
