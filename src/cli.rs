@@ -8,9 +8,9 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::arguments::Words;
 use crate::commands::{
-    about, add, affected, build, bundle, cache, check, completions, debug, env, export, graph,
-    help, init, install, list, lock, new, publish, python, remove, run, search, self_, shell, show,
-    source, sync, update, version,
+    about, add, affected, build, bundle, cache, check, completions, config, debug, env, export,
+    graph, help, init, install, list, lock, new, publish, python, remove, run, search, self_,
+    shell, show, source, sync, update, version,
 };
 use crate::console::{BOLD, Console, INFO, NAME, VALUE};
 use crate::failure::Failure;
@@ -93,6 +93,7 @@ pub(crate) enum Command {
     Check(check::CheckArgs),
     #[command(hide = true)]
     Completions(completions::CompletionsArgs),
+    Config(config::ConfigArgs),
     #[command(subcommand)]
     Debug(debug::DebugCommand),
     #[command(subcommand)]
@@ -226,37 +227,7 @@ fn expected_arguments(command: &str) -> Option<String> {
 
 /// Poetry: commands of it and of its official plugins. Those that are not ours yet are refused by name, so that nobody
 /// takes them for typing errors.
-const POETRY_COMMANDS: &[&str] = &[
-    "about",
-    "add",
-    "build",
-    "build-project",
-    "bundle venv",
-    "cache clear",
-    "cache list",
-    "check",
-    "check-project",
-    "completions",
-    "config",
-    "debug info",
-    "debug resolve",
-    "debug tags",
-    "init",
-    "new",
-    "python install",
-    "python list",
-    "python remove",
-    "search",
-    "self add",
-    "self install",
-    "self lock",
-    "self remove",
-    "self show",
-    "self sync",
-    "self update",
-    "shell",
-    "show",
-];
+const POETRY_COMMANDS: &[&str] = &["build-project", "check-project"];
 const DOCUMENTATION: &str = "https://python-poetry.org/docs/cli/";
 
 /// The name of the command that these words begin with.
@@ -511,7 +482,7 @@ mod tests {
             fault("env").starts_with("The requested command does not exist in the env namespace.")
         );
         assert!(fault("env").ends_with("https://python-poetry.org/docs/cli/#env"));
-        for command in ["export", "publish"] {
+        for command in ["build-project", "check-project"] {
             let expected = format!("The command \"{command}\" is not supported by mpoetry yet;");
             assert!(fault(command).starts_with(&expected), "{command}");
         }

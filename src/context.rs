@@ -17,22 +17,24 @@ use resolver::cache::{Cache, Lock};
 use resolver::constraint::Constraint;
 use resolver::dist::Source;
 use resolver::git_url;
-use resolver::index::{Builder, Index, IndexSettings};
+use resolver::index::{Access, Builder, Index, IndexSettings, Place, TooYoung, Vault};
 use resolver::lock::Lockfile;
 use resolver::metadata::Metadata;
 use resolver::name::PackageName;
 use resolver::project::Project;
 use resolver::requirement::Origin;
 use resolver::solver::{self, Part, Reporter, Request};
+use resolver::version::Version;
 use tokio::runtime::Runtime;
 
 use crate::cli::Globals;
 use crate::console::{Console, INFO};
 use crate::environment::{self, Environments, Surroundings};
 use crate::failure::{self, Failure};
+use crate::keyring::Keyring;
 use crate::progress::{Notes, Resolving};
 use crate::remote_cache::RemoteCacheArgs;
-use crate::settings::{Places, Settings, SettingsError, variable_part};
+use crate::settings::{Places, Settings, SettingsError};
 use crate::variables::Variables;
 
 /// Threads of the runtime: they move bytes and parse small answers; what is heavy runs elsewhere.
@@ -52,6 +54,7 @@ pub(crate) struct Context<'a> {
     /// May questions be asked?
     pub(crate) is_interactive: bool,
     variables: Variables,
+    places: OnceCell<Places>,
     root: OnceCell<PathBuf>,
     manifest: OnceCell<toml::Table>,
     project: OnceCell<Project>,
@@ -127,6 +130,7 @@ impl<'a> Context<'a> {
             no_cache,
             is_interactive: false,
             variables,
+            places: OnceCell::new(),
             root: OnceCell::new(),
             manifest: OnceCell::new(),
             project: OnceCell::new(),
@@ -228,17 +232,33 @@ impl<'a> Context<'a> {
         })
     }
 
+    /// The folders of the platform.
+    ///
+    /// # Errors
+    /// When there is no home directory.
+    pub(crate) fn places(&self) -> Result<&Places, Failure> {
+        once(&self.places, || Ok(Places::of_platform(&self.variables)?))
+    }
+
     /// The settings.
     ///
     /// # Errors
     /// When a configuration file is broken.
     pub(crate) fn settings(&self) -> Result<&Settings, Failure> {
         once(&self.settings, || {
-            let places = Places::of_platform(&self.variables)?;
             // Poetry: outside of a project there is no poetry.toml either.
             let root = self.root().ok();
-            Ok(Settings::resolve(&places, root, &self.variables)?)
+            Ok(Settings::resolve(self.places()?, root, &self.variables)?)
         })
+    }
+
+    /// The system's keyring, if there is one and it is not switched off.
+    ///
+    /// # Errors
+    /// As [`Context::settings`].
+    pub(crate) fn keyring(&self) -> Result<Option<Keyring>, Failure> {
+        let is_on = self.settings()?.keyring;
+        Ok(is_on.then(|| Keyring::find(&self.variables)).flatten())
     }
 
     /// Tells which settings are set but have no effect.
@@ -246,9 +266,9 @@ impl<'a> Context<'a> {
         let Ok(settings) = self.settings() else {
             return;
         };
-        for key in &settings.unheeded {
+        for (key, reason) in settings.unheeded() {
             self.console.warning(format_args!(
-                "Warning: the setting {key} is not supported by mpoetry yet and has no effect."
+                "Warning: the setting {key} has no effect: {reason}."
             ));
         }
     }
@@ -372,14 +392,14 @@ impl<'a> Context<'a> {
         Ok(index)
     }
 
-    /// An index for what has nothing to do with the project: it knows no source of the project, no credentials, and
-    /// builds nothing.
+    /// An index for what has nothing to do with the project: it knows no source of the project and builds
+    /// nothing.
     ///
     /// # Errors
     /// As [`Context::settings`].
     pub(crate) fn plain_index(&self) -> Result<Index, Failure> {
         choose_cryptography();
-        let settings = self.index_settings_with(Vec::new())?;
+        let settings = self.index_settings_with(access_to_pypi(self.settings()?))?;
         Ok(Index::new(settings, self.cache()?, None))
     }
 
@@ -501,13 +521,10 @@ impl<'a> Context<'a> {
     }
 
     fn index_settings(&self) -> Result<IndexSettings, Failure> {
-        self.index_settings_with(self.credentials(self.settings()?)?)
+        self.index_settings_with(self.access(self.settings()?)?)
     }
 
-    fn index_settings_with(
-        &self,
-        credentials: Vec<(String, String, String)>,
-    ) -> Result<IndexSettings, Failure> {
+    fn index_settings_with(&self, access: Access) -> Result<IndexSettings, Failure> {
         let settings = self.settings()?;
         Ok(IndexSettings {
             pypi_url: settings.pypi_url.clone(),
@@ -517,34 +534,43 @@ impl<'a> Context<'a> {
             retries: settings.retries,
             connections: CONNECTIONS,
             user_agent: concat!("mpoetry/", env!("CARGO_PKG_VERSION")).to_owned(),
-            certificates: settings.certificates.clone(),
-            credentials,
+            lazy_wheels: settings.lazy_wheels,
+            min_release_age: settings.min_release_age.clone(),
+            access,
         })
     }
 
-    /// Credentials by address. A source of the project finds its own by name; those in the URL of a git repository
-    /// do not get into the lock file, so that whoever installs from there needs them here.
-    fn credentials(&self, settings: &Settings) -> Result<Vec<(String, String, String)>, Failure> {
+    /// What is known of hosts. A source of the project finds its own by name; the logins in the URLs of git
+    /// repositories do not get into the lock file, so that whoever installs from there needs them here.
+    fn access(&self, settings: &Settings) -> Result<Access, Failure> {
+        let repositories = &settings.repositories;
+        let is_set = |source: &&Source| repositories.iter().any(|(name, _)| *name == source.name);
         let sources = self.project()?.sources.iter();
-        let sources = sources.filter_map(|source| Some((&source.name, source.url.as_ref()?)));
-        let named = sources
-            .chain(&settings.repositories)
-            .filter_map(|(name, url)| {
-                let (user, password) = settings.credentials.get(&variable_part(name))?;
-                Some((url.clone(), user.clone(), password.clone()))
-            });
+        let sources = sources
+            .filter(|source| !is_set(source))
+            .filter_map(|source| Some((&source.name, source.url.as_ref()?)));
+        let named = repositories.iter().map(|(name, url)| (name, url));
+        let mut places: Vec<Place> = named
+            .chain(sources)
+            .map(|(name, url)| settings.place(name, url))
+            .collect();
+        let of_pypi = access_to_pypi(settings);
+        places.extend(of_pypi.places.iter().cloned());
         let of_git = self.project()?.requirements().filter_map(|requirement| {
             let Origin::Git { url, .. } = &requirement.origin else {
                 return None;
             };
             let (user, password) = git_url::credentials(url)?;
-            Some((
-                git_url::without_credentials(url).into_owned(),
-                user,
-                password,
-            ))
+            let url = git_url::without_credentials(url);
+            Some(Place::with_login(&url, &user, &password))
         });
-        Ok(named.chain(of_git).collect())
+        places.extend(of_git);
+        let keyring = self.keyring()?;
+        Ok(Access {
+            places,
+            vault: keyring.map(|keyring| Arc::new(keyring) as Arc<dyn Vault>),
+            ..of_pypi
+        })
     }
 
     /// Resolves the project, with words. What is locked keeps its version, but for directories: their
@@ -595,6 +621,38 @@ impl<'a> Context<'a> {
         )?)
     }
 
+    /// Poetry: which releases were too young to be taken is told if nothing could be found without them, or to who
+    /// wants to know.
+    fn tell_too_young(&self, all: &[TooYoung], is_solved: bool) {
+        let Ok(settings) = self.settings() else {
+            return;
+        };
+        let days = settings.min_release_age.days;
+        let mut last = None;
+        for TooYoung {
+            source,
+            package,
+            versions,
+        } in all
+        {
+            let versions: Vec<&str> = versions.iter().map(Version::as_str).collect();
+            let line = format!("Source ({source}): {package}: {}", versions.join(", "));
+            let introduction = format!(
+                "Source ({source}): The following package versions were ignored due to \
+                 solver.min-release-age={days}"
+            );
+            let is_new = last != Some(source);
+            last = Some(source);
+            for line in is_new.then_some(introduction).into_iter().chain([line]) {
+                match is_solved {
+                    false => self.console.warning(line),
+                    true if self.console.is_verbose() => self.console.line(line),
+                    true => {}
+                }
+            }
+        }
+    }
+
     fn resolve_with(
         &self,
         project: &Project,
@@ -604,7 +662,9 @@ impl<'a> Context<'a> {
     ) -> Result<Lockfile, Failure> {
         let runtime = self.runtime()?.handle();
         let index = self.index()?;
-        solver::resolve(project, previous, request, index, runtime, reporter).map_err(|error| {
+        let result = solver::resolve(project, previous, request, index, runtime, reporter);
+        self.tell_too_young(&index.take_too_young(), result.is_ok());
+        result.map_err(|error| {
             let advice = failure::about_credentials(&error, &project.all_sources());
             Failure::caused(error).hint_if(advice)
         })
@@ -673,6 +733,9 @@ impl Builder for LateBuilder {
     }
 }
 
+/// Poetry: what PyPI is called where settings speak of it.
+const PYPI: &str = "PyPI";
+
 /// Poetry: what a project without a name is called.
 const NO_NAME: &str = "non-package-mode";
 
@@ -685,6 +748,17 @@ fn package_name(manifest: &toml::Table) -> String {
         || NO_NAME.to_owned(),
         |name| resolver::name::normalize(&name),
     )
+}
+
+/// What is known of PyPI alone, without asking anybody.
+fn access_to_pypi(settings: &Settings) -> Access {
+    Access {
+        places: vec![settings.place(PYPI, &format!("{}simple/", settings.pypi_url))],
+        netrc: settings.read_netrc(),
+        vault: None,
+        roots: settings.roots.clone(),
+        more_roots: settings.more_roots.iter().cloned().collect(),
+    }
 }
 
 /// Chooses whose cryptography secure connections use.

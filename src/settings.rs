@@ -1,10 +1,17 @@
 //! Settings, resolved once: defaults ← `config.toml` ← `auth.toml` ← `poetry.toml` ← `POETRY_*` ← flags.
 //!
 //! Keys, files and variables are Poetry's, so that a machine or a CI job that is set up for Poetry needs
-//! nothing more. Ours are `MPOETRY_PYPI_URL`, `MPOETRY_CACHE_DIR`, `MPOETRY_PYTHON_BUILDS` and what begins with
-//! `MPOETRY_REMOTE_CACHE`.
+//! nothing more. Each variable may also be written `MPOETRY_*`, which wins. Ours alone are `MPOETRY_PYPI_URL`,
+//! `MPOETRY_CACHE_DIR`, `MPOETRY_PYTHON_BUILDS` and what begins with `MPOETRY_REMOTE_CACHE`.
 
-mod installer;
+mod file;
+pub(crate) mod installer;
+pub(crate) mod keys;
+mod listing;
+mod sources;
+
+pub(crate) use file::{Keep, SettingsFile};
+pub(crate) use listing::{Configuration, Listed, SECRET};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,8 +19,11 @@ use std::thread;
 
 use ::installer::build::ConfigSettings;
 use ::installer::fetch::BinaryPolicy;
+use resolver::index::MinReleaseAge;
 use resolver::name::PackageName;
 
+use self::keys::python_int;
+use self::sources::Named;
 use crate::variables::Variables;
 
 /// Why settings can't be used.
@@ -34,6 +44,21 @@ pub(crate) enum SettingsError {
     /// A value is of no use for its key.
     #[error("\"{value}\" is an invalid value for {key}")]
     Value { key: String, value: String },
+    /// Poetry: how it tells that a text is no number.
+    #[error(
+        "invalid literal for int() with base 10: {}",
+        crate::python_text::repr(text)
+    )]
+    NoNumber { text: String },
+    /// Something stands where a table is needed.
+    #[error("`{key}` is no table in {}", .path.display())]
+    NoTable { key: String, path: PathBuf },
+    /// A file can't be written.
+    #[error("could not write `{}`", .path.display())]
+    Unwritable {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     /// There is no home directory and no variable that stands for it.
     #[error(
         "could not find a home directory; set POETRY_CACHE_DIR, POETRY_CONFIG_DIR and POETRY_DATA_DIR"
@@ -83,20 +108,30 @@ pub(crate) struct Settings {
     pub(crate) config_settings: BTreeMap<PackageName, ConfigSettings>,
     /// Choose from a lock file by resolving again, instead of by the groups and markers in it.
     pub(crate) re_resolve: bool,
-    /// PEM files with more root certificates.
-    pub(crate) certificates: Vec<PathBuf>,
-    /// `repositories.<name>.url`
-    pub(crate) repositories: BTreeMap<String, String>,
-    /// `http-basic.<name>`: user and password.
-    pub(crate) credentials: BTreeMap<String, (String, String)>,
     /// What this machine says of the remote cache.
     pub(crate) remote_cache: RemoteCache,
-    /// `pypi-token.<name>`, by the name as variables have it.
-    pub(crate) tokens: BTreeMap<String, String>,
-    /// `repositories.<name>.url`, by the name as variables have it.
-    pub(crate) upload_urls: BTreeMap<String, String>,
-    /// `certificates.<name>`, by the name as variables have it.
-    pub(crate) repository_certificates: BTreeMap<String, RepositoryCertificates>,
+    /// `pypi-token.<name>`
+    pub(crate) tokens: Named,
+    /// `repositories.<name>.url`, one by one.
+    pub(crate) upload_urls: Named,
+    /// May a part of a wheel be fetched to read its metadata?
+    pub(crate) lazy_wheels: bool,
+    /// How old a release must be to be taken.
+    pub(crate) min_release_age: MinReleaseAge,
+    /// Root certificates that count instead of the system's.
+    pub(crate) roots: Option<PathBuf>,
+    /// The same, besides the system's.
+    pub(crate) more_roots: Option<PathBuf>,
+    /// The files that `.netrc` may be.
+    pub(crate) netrc: Vec<PathBuf>,
+    /// May passwords be looked for in the keyring?
+    pub(crate) keyring: bool,
+    /// `repositories.<name>.url`, in the order of the file.
+    pub(crate) repositories: Vec<(String, String)>,
+    /// `http-basic.<name>`
+    pub(crate) http_basic: Named,
+    /// `certificates.<name>`
+    pub(crate) certificates: Named,
     /// Settings that are set but that nothing here heeds.
     pub(crate) unheeded: Vec<&'static str>,
 }
@@ -148,6 +183,12 @@ pub(crate) struct Virtualenvs {
     pub(crate) foreign_options: Vec<String>,
 }
 
+/// In the folder of the configuration.
+pub(crate) const CONFIG_FILE: &str = "config.toml";
+/// In the folder of the configuration, for what others must not see.
+pub(crate) const AUTH_FILE: &str = "auth.toml";
+/// Beside `pyproject.toml`.
+pub(crate) const LOCAL_FILE: &str = "poetry.toml";
 const PYPI_URL: &str = "https://pypi.org/";
 /// Poetry: its `POETRY_REQUESTS_TIMEOUT`, in seconds.
 const TIMEOUT: u64 = 15;
@@ -155,12 +196,25 @@ const TIMEOUT: u64 = 15;
 const RETRIES: usize = 5;
 /// A value that names its own key must not go round for ever.
 const DEEPEST_REFERENCE: usize = 4;
-/// Poetry: these change what is installed or locked. Where they are set, the user must know that they
-/// have no effect yet.
-const UNHEEDED: [&str; 3] = [
-    "solver.min-release-age",
-    "solver.min-release-age-exclude",
-    "virtualenvs.use-poetry-python",
+/// Keys of Poetry that change nothing here, why, and whether that is worth a warning where they are set.
+///
+/// All others do what they say.
+const WITHOUT_EFFECT: [(&str, &str, bool); 3] = [
+    (
+        "installer.builtin-uninstall",
+        "packages are never removed by pip",
+        false,
+    ),
+    (
+        "system-git-client",
+        "it is always the system's git that is used",
+        false,
+    ),
+    (
+        "virtualenvs.use-poetry-python",
+        "mpoetry is no Python program, so there is no Python of its own to prefer",
+        true,
+    ),
 ];
 
 /// Options of virtualenv that are heeded, or that ask for what is always so.
@@ -184,7 +238,10 @@ impl Places {
     pub(crate) fn of_platform(variables: &Variables) -> Result<Self, SettingsError> {
         let base = directories::BaseDirs::new().ok_or(SettingsError::NoHome)?;
         let home = base.home_dir().to_owned();
-        let named = |name| variables.filled(name).map(|path| expand_home(path, &home));
+        let named = |name| {
+            let path = variables.filled_setting(name);
+            path.map(|path| expand_home(path, &home))
+        };
         // Poetry: on Windows its cache is a folder of its folder.
         let cache = base.cache_dir().join("pypoetry");
         let cache = if cfg!(windows) {
@@ -192,8 +249,8 @@ impl Places {
         } else {
             cache
         };
-        let config = named("POETRY_CONFIG_DIR");
-        let data = named("POETRY_HOME");
+        let config = named("CONFIG_DIR");
+        let data = named("HOME");
         Ok(Self {
             config: config.unwrap_or_else(|| base.config_dir().join("pypoetry")),
             cache,
@@ -213,22 +270,36 @@ impl Settings {
         project: Option<&Path>,
         variables: &Variables,
     ) -> Result<Self, SettingsError> {
-        let mut files = toml::Table::new();
-        let beside = project.map(|folder| folder.join("poetry.toml"));
-        let global = [
-            places.config.join("config.toml"),
-            places.config.join("auth.toml"),
-        ];
-        for path in global.into_iter().chain(beside) {
-            merge(&mut files, read(&path)?);
-        }
         Layers {
-            files,
+            files: read_all(places, project)?,
             variables,
             places,
         }
         .settings()
     }
+
+    /// Poetry: tells which keys are set that change nothing, and why.
+    pub(crate) fn unheeded(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let keys = self.unheeded.iter();
+        keys.filter_map(|key| {
+            let (_, reason, _) = WITHOUT_EFFECT.iter().find(|(name, ..)| name == key)?;
+            Some((*key, *reason))
+        })
+    }
+}
+
+/// `config.toml`, over it `auth.toml`, over it the project's `poetry.toml`.
+fn read_all(places: &Places, project: Option<&Path>) -> Result<toml::Table, SettingsError> {
+    let mut files = toml::Table::new();
+    let global = [
+        places.config.join(CONFIG_FILE),
+        places.config.join(AUTH_FILE),
+    ];
+    let beside = project.map(|folder| folder.join(LOCAL_FILE));
+    for path in global.into_iter().chain(beside) {
+        merge(&mut files, read(&path)?);
+    }
+    Ok(files)
 }
 
 /// What values are looked up in.
@@ -271,13 +342,18 @@ impl Layers<'_> {
             binary_policy: self.binary_policy()?,
             config_settings: self.config_settings()?,
             re_resolve: self.boolean("installer.re-resolve").unwrap_or(false),
-            certificates: self.certificates(),
+            lazy_wheels: self.boolean("solver.lazy-wheel").unwrap_or(true),
+            min_release_age: self.min_release_age()?,
+            roots: self.roots(),
+            more_roots: self.variables.filled("SSL_CERT_FILE").map(PathBuf::from),
+            netrc: self.netrc(),
+            keyring: self.boolean("keyring.enabled").unwrap_or(true),
             repositories: self.repositories(),
-            credentials: self.credentials(),
             remote_cache: self.remote_cache(),
             tokens: self.tokens(),
-            upload_urls: self.upload_urls(),
-            repository_certificates: self.repository_certificates(),
+            upload_urls: self.named("repositories", &["url"]),
+            http_basic: self.named("http-basic", &["username", "password"]),
+            certificates: self.named("certificates", &["cert", "client-cert", "verify"]),
             unheeded: self.unheeded(),
         })
     }
@@ -330,10 +406,10 @@ impl Layers<'_> {
     }
 
     fn timeout(&self) -> Result<u64, SettingsError> {
-        let key = "POETRY_REQUESTS_TIMEOUT";
-        self.variables.filled(key).map_or(Ok(TIMEOUT), |text| {
+        let text = self.variables.filled_setting("REQUESTS_TIMEOUT");
+        text.map_or(Ok(TIMEOUT), |text| {
             text.parse().map_err(|_| SettingsError::Value {
-                key: key.to_owned(),
+                key: "POETRY_REQUESTS_TIMEOUT".to_owned(),
                 value: text.to_owned(),
             })
         })
@@ -355,151 +431,17 @@ impl Layers<'_> {
         Ok(wanted.map_or(cores, |wanted| wanted.min(cores)))
     }
 
-    /// The variables that Python's HTTP clients and OpenSSL know, and `certificates.<name>.cert`.
-    fn certificates(&self) -> Vec<PathBuf> {
-        let variables = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
-        let named = variables
-            .iter()
-            .filter_map(|name| self.variables.filled(name));
-        let mut files: Vec<PathBuf> = named.map(PathBuf::from).collect();
-        let repositories = self.repository_certificates().into_values();
-        files.extend(repositories.filter_map(|certificates| certificates.cert));
-        files.dedup();
-        files
-    }
-
-    /// Poetry: one variable of this kind makes it forget all repositories of the files.
-    fn repositories(&self) -> BTreeMap<String, String> {
-        let from_variables: BTreeMap<String, String> = self
-            .variables
-            .iter()
-            .filter_map(|(variable, url)| {
-                let name = variable
-                    .strip_prefix("POETRY_REPOSITORIES_")?
-                    .strip_suffix("_URL")?;
-                Some((name.to_lowercase().replace('_', "-"), url.to_owned()))
-            })
-            .collect();
-        if !from_variables.is_empty() {
-            return from_variables;
-        }
-        let names = self.names_below("repositories");
-        let urls = names.into_iter().filter_map(|name| {
-            let url = self
-                .file_value(&["repositories", &name, "url"])?
-                .as_str()?
-                .to_owned();
-            Some((name, url))
-        });
-        urls.collect()
-    }
-
-    /// Names in variables are upper case with `_`, so a source finds its own by writing its name so.
-    fn credentials(&self) -> BTreeMap<String, (String, String)> {
-        let mut credentials = BTreeMap::new();
-        for name in self.names_below("http-basic") {
-            let part = |part| self.file_value(&["http-basic", &name, part])?.as_str();
-            if let Some(user) = part("username") {
-                let password = part("password").unwrap_or_default();
-                let pair = (user.to_owned(), password.to_owned());
-                credentials.insert(variable_part(&name), pair);
-            }
-        }
-        for (variable, value) in self.variables.iter() {
-            let Some(rest) = variable.strip_prefix("POETRY_HTTP_BASIC_") else {
-                continue;
-            };
-            if let Some(name) = rest.strip_suffix("_USERNAME") {
-                credentials.entry(name.to_owned()).or_default().0 = value.to_owned();
-            } else if let Some(name) = rest.strip_suffix("_PASSWORD") {
-                credentials.entry(name.to_owned()).or_default().1 = value.to_owned();
-            }
-        }
-        credentials
-    }
-
-    /// Names as [`variable_part`] writes them.
-    fn tokens(&self) -> BTreeMap<String, String> {
-        let mut tokens = BTreeMap::new();
-        for name in self.names_below("pypi-token") {
-            let token = self.file_value(&["pypi-token", &name]);
-            if let Some(token) = token.and_then(toml::Value::as_str) {
-                tokens.insert(variable_part(&name), token.to_owned());
-            }
-        }
-        for (variable, token) in self.variables.iter() {
-            if let Some(name) = variable.strip_prefix("POETRY_PYPI_TOKEN_") {
-                tokens.insert(name.to_owned(), token.to_owned());
-            }
-        }
-        tokens.retain(|_, token| !token.is_empty());
-        tokens
-    }
-
-    /// Poetry: `cert` is a file, or `false` for no checks at all; `verify` is an older name for it.
-    fn repository_certificates(&self) -> BTreeMap<String, RepositoryCertificates> {
-        let in_variables = self.variables.iter().filter_map(|(variable, _)| {
-            let rest = variable.strip_prefix("POETRY_CERTIFICATES_")?;
-            let mut endings = ["_CLIENT_CERT", "_CERT", "_VERIFY"].into_iter();
-            endings.find_map(|ending| Some(rest.strip_suffix(ending)?.to_owned()))
-        });
-        let read = |name: String| {
-            let path = |key: &str| self.path(&format!("certificates.{name}.{key}"));
-            let is = |text: &str| {
-                let is = |key| path(key).is_some_and(|path| path == Path::new(text));
-                is("verify") || is("cert")
-            };
-            let certificates = RepositoryCertificates {
-                cert: path("cert").filter(|_| !is("true") && !is("false")),
-                verify: !is("false"),
-                client_cert: path("client-cert"),
-            };
-            (variable_part(&name), certificates)
-        };
-        // What variables say counts more, and both are looked up by either name.
-        let names = self.names_below("certificates").into_iter();
-        names
-            .chain(in_variables)
-            .fold(BTreeMap::new(), |mut all, name| {
-                let (name, certificates) = read(name);
-                all.entry(name).or_insert(certificates);
-                all
-            })
-    }
-
-    /// Poetry: who looks for one repository finds it in variables and files.
-    fn upload_urls(&self) -> BTreeMap<String, String> {
-        let names = self.names_below("repositories").into_iter();
-        let in_files = names.filter_map(|name| {
-            let url = self.file_value(&["repositories", &name, "url"])?.as_str()?;
-            Some((variable_part(&name), url.to_owned()))
-        });
-        let in_variables = self.variables.iter().filter_map(|(variable, url)| {
-            let rest = variable.strip_prefix("POETRY_REPOSITORIES_")?;
-            Some((rest.strip_suffix("_URL")?.to_owned(), url.to_owned()))
-        });
-        in_files.chain(in_variables).collect()
-    }
-
     fn unheeded(&self) -> Vec<&'static str> {
-        let is_set = |key: &&str| match self.text(key).as_deref() {
-            Some(text) => !["", "0", "false", ":none:"].contains(&text),
-            None => {
-                let value = self.file_value(&key.split('.').collect::<Vec<_>>());
-                value.is_some_and(|value| match value {
-                    toml::Value::Table(table) => !table.is_empty(),
-                    toml::Value::Array(array) => !array.is_empty(),
-                    _ => false,
-                })
-            }
-        };
-        UNHEEDED.into_iter().filter(is_set).collect()
+        let keys = WITHOUT_EFFECT.into_iter();
+        let warned_of = keys.filter_map(|(key, _, is_warned_of)| is_warned_of.then_some(key));
+        warned_of
+            .filter(|key| self.boolean(key) == Some(true))
+            .collect()
     }
 
     /// The variable of a key.
     fn variable(&self, key: &str) -> Option<&str> {
-        let variable = format!("POETRY_{}", variable_part(key));
-        self.variables.get(&variable)
+        self.variables.setting(&variable_part(key))
     }
 
     /// The value of a key as text, from its variable or a file, with `{other-key}` filled in.
@@ -568,9 +510,9 @@ impl Layers<'_> {
         let Some(text) = self.text(key) else {
             return Ok(None);
         };
-        match text.trim().parse() {
-            Ok(number) => Ok(Some(number)),
-            Err(_) => Err(SettingsError::Value {
+        match python_int(&text).and_then(|number| usize::try_from(number).ok()) {
+            Some(number) => Ok(Some(number)),
+            None => Err(SettingsError::Value {
                 key: key.to_owned(),
                 value: text,
             }),
@@ -584,13 +526,6 @@ impl Layers<'_> {
             table = table.get(*name)?.as_table()?;
         }
         table.get(*last)
-    }
-
-    fn names_below(&self, key: &str) -> Vec<String> {
-        let table = self.files.get(key).and_then(toml::Value::as_table);
-        table
-            .map(|table| table.keys().cloned().collect())
-            .unwrap_or_default()
     }
 }
 
@@ -701,7 +636,7 @@ mod tests {
         assert_eq!(settings.pythons, Path::new("/data/python"));
         assert_eq!(settings.pypi_url, "https://pypi.org/");
         assert_eq!((settings.timeout, settings.retries), (15, 5));
-        assert!(settings.unheeded.is_empty());
+        assert_eq!(settings.unheeded().count(), 0);
     }
 
     #[test]
@@ -753,49 +688,63 @@ mod tests {
     }
 
     #[test]
-    fn credentials_come_from_files_and_variables() {
-        let auth = "[http-basic.my-repo]\nusername = 'u'\npassword = 'p'\n";
+    fn what_is_known_of_a_source_comes_from_files_and_variables() {
+        let auth = "[http-basic.my-repo]\nusername = 'u'\npassword = 'p'\n\
+                    [certificates.my-repo]\ncert = '~/ca'\n[certificates.open]\ncert = false\n";
         let machine = Machine::new("[repositories.my-repo]\nurl = 'https://r/'\n", auth, "");
-        let settings = machine.settings([("POETRY_HTTP_BASIC_MY_REPO_PASSWORD", "q")]);
-        let pair = ("u".to_owned(), "q".to_owned());
-        assert_eq!(settings.credentials.get("MY_REPO"), Some(&pair));
-        assert_eq!(settings.repositories["my-repo"], "https://r/");
+        let settings = machine.settings([
+            ("POETRY_HTTP_BASIC_MY_REPO_PASSWORD", "q"),
+            ("POETRY_HTTP_BASIC_TOKEN_PASSWORD", "t"),
+            ("POETRY_CERTIFICATES_MY_REPO_CLIENT_CERT", "/me.pem"),
+        ]);
+        let login = |settings: &Settings, name: &str| {
+            let place = settings.place(name, "https://r/");
+            (place.user, place.password)
+        };
+        let pair = |user: &str, password: &str| (Some(user.to_owned()), Some(password.to_owned()));
+        assert_eq!(login(&settings, "my-repo"), pair("u", "q"));
+        assert_eq!(login(&settings, "token"), pair("", "t"));
+        assert_eq!(login(&settings, "other"), (None, None));
+        let trust = settings.place("my-repo", "https://r/").trust;
+        assert_eq!(trust.roots.as_deref(), Some(Path::new("/home/me/ca")));
+        assert_eq!(trust.client.as_deref(), Some(Path::new("/me.pem")));
+        assert!(settings.place("open", "https://r/").trust.is_blind);
+        let own = [
+            ("MPOETRY_HTTP_BASIC_MY_REPO_USERNAME", "mine"),
+            ("POETRY_HTTP_BASIC_MY_REPO_USERNAME", "theirs"),
+        ];
+        assert_eq!(login(&machine.settings(own), "my-repo"), pair("mine", "p"));
+
+        let name_and_url = |name: &str, url: &str| vec![(name.to_owned(), url.to_owned())];
+        assert_eq!(settings.repositories, name_and_url("my-repo", "https://r/"));
         let settings = machine.settings([("POETRY_REPOSITORIES_OTHER_ONE_URL", "https://o/")]);
         assert_eq!(
-            settings.repositories.keys().collect::<Vec<_>>(),
-            ["other-one"]
+            settings.repositories,
+            name_and_url("other-one", "https://o/")
         );
     }
 
     #[test]
-    fn tokens_and_certificates_of_repositories() {
-        let config = "[certificates.a]\ncert = '~/ca.pem'\nclient-cert = '/c.pem'\n[certificates.b]\ncert = false\n";
-        let auth = "[pypi-token]\nmy-repo = 'one'\npypi = 'two'\n";
-        let machine = Machine::new(config, auth, "");
-        let settings = machine.settings([("POETRY_PYPI_TOKEN_MY_REPO", "three")]);
-        let tokens: Vec<(&str, &str)> = settings
-            .tokens
-            .iter()
-            .map(|(name, token)| (name.as_str(), token.as_str()))
-            .collect();
-        assert_eq!(tokens, [("MY_REPO", "three"), ("PYPI", "two")]);
-        let [a, b] = ["A", "B"].map(|name| &settings.repository_certificates[name]);
-        assert_eq!(a.cert.as_deref(), Some(Path::new("/home/me/ca.pem")));
-        assert_eq!(a.client_cert.as_deref(), Some(Path::new("/c.pem")));
-        assert!(a.verify && !b.verify && b.cert.is_none());
-        assert_eq!(settings.certificates, [Path::new("/home/me/ca.pem")]);
-        let settings = machine.settings([("POETRY_CERTIFICATES_C_CERT", "false")]);
-        assert!(!settings.repository_certificates["C"].verify);
-    }
-
-    #[test]
-    fn repositories_to_upload_to_are_found_one_by_one() {
-        let config =
-            "[repositories.my-repo]\nurl = 'https://r/'\n[repositories.b]\nurl = 'https://b/'\n";
+    fn the_age_of_releases_has_exceptions() {
+        let config = "[solver]\nmin-release-age = 7\nmin-release-age-exclude = ['Six']\n";
         let machine = Machine::new(config, "", "");
-        let settings = machine.settings([("POETRY_REPOSITORIES_B_URL", "https://other/")]);
-        assert_eq!(settings.upload_urls["MY_REPO"], "https://r/");
-        assert_eq!(settings.upload_urls["B"], "https://other/");
+        let age = machine
+            .settings([(
+                "POETRY_SOLVER_MIN_RELEASE_AGE_EXCLUDE_SOURCE",
+                "pypi, https://x",
+            )])
+            .min_release_age;
+        assert_eq!(age.days, 7);
+        assert!(age.packages.contains("six"));
+        assert_eq!(age.sources, ["pypi", "https://x"]);
+        let age = machine
+            .settings([
+                ("POETRY_SOLVER_MIN_RELEASE_AGE_EXCLUDE", "a,B_c"),
+                ("MPOETRY_SOLVER_MIN_RELEASE_AGE", "3"),
+            ])
+            .min_release_age;
+        assert_eq!(age.days, 3);
+        assert!(age.packages.contains("b-c") && !age.packages.contains("six"));
     }
 
     #[test]
@@ -827,17 +776,15 @@ mod tests {
 
     #[test]
     fn settings_without_effect_are_told() {
-        let config = "[virtualenvs]\nuse-poetry-python = true\n[solver]\nmin-release-age = 0\n";
+        let config = "system-git-client = true\n[virtualenvs]\nuse-poetry-python = true\n";
         let machine = Machine::new(config, "", "");
+        let told = |settings: Settings| settings.unheeded().map(|(key, _)| key).collect::<Vec<_>>();
         assert_eq!(
-            machine.settings([]).unheeded,
+            told(machine.settings([])),
             ["virtualenvs.use-poetry-python"]
         );
-        let settings = machine.settings([("POETRY_SOLVER_MIN_RELEASE_AGE", "7")]);
-        assert_eq!(
-            settings.unheeded,
-            ["solver.min-release-age", "virtualenvs.use-poetry-python"]
-        );
+        let off = [("POETRY_VIRTUALENVS_USE_POETRY_PYTHON", "false")];
+        assert!(told(machine.settings(off)).is_empty());
     }
 
     #[test]

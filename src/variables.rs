@@ -43,8 +43,35 @@ impl Variables {
             .collect()
     }
 
+    /// The variable of a setting, without its prefix: `MPOETRY_<name>`, or else Poetry's `POETRY_<name>`. It counts
+    /// even if it is empty.
+    pub(crate) fn setting(&self, name: &str) -> Option<&str> {
+        let own = self.get(&format!("MPOETRY_{name}"));
+        // That one is the folder of our own cache, not of what Poetry calls its cache.
+        let own = own.filter(|_| name != "CACHE_DIR");
+        own.or_else(|| self.get(&format!("POETRY_{name}")))
+    }
+
+    /// The same, unless it is empty.
+    pub(crate) fn filled_setting(&self, name: &str) -> Option<&str> {
+        self.setting(name).filter(|value| !value.is_empty())
+    }
+
+    /// The variables of all settings whose name begins so, by the rest of it.
+    pub(crate) fn settings_below(&self, beginning: &str) -> BTreeMap<&str, &str> {
+        let mut all = BTreeMap::new();
+        for prefix in ["POETRY_", "MPOETRY_"] {
+            let beginning = format!("{prefix}{beginning}");
+            let pairs = self.iter();
+            all.extend(
+                pairs.filter_map(|(name, value)| Some((name.strip_prefix(&beginning)?, value))),
+            );
+        }
+        all
+    }
+
     /// All that are UTF-8, by name.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         let pairs = self.0.iter();
         pairs.filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)))
     }

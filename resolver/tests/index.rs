@@ -21,7 +21,7 @@ use std::time::Instant;
 use data_encoding::HEXLOWER;
 use resolver::cache::{Bucket, Cache};
 use resolver::dist::{Hash, HashedFile, Priority, Source};
-use resolver::index::{Builder, Index, IndexError, IndexSettings, Page, Release};
+use resolver::index::{Access, Builder, Index, IndexError, IndexSettings, Page, Place, Release};
 use resolver::metadata::Metadata;
 use resolver::name::PackageName;
 use serde_json::{Value, json};
@@ -51,8 +51,7 @@ impl World {
             retries: 2,
             connections: 8,
             user_agent: "test".to_owned(),
-            certificates: Vec::new(),
-            credentials: Vec::new(),
+            ..IndexSettings::default()
         }
     }
 
@@ -571,11 +570,10 @@ async fn a_login_goes_to_its_host_only_and_is_never_shown() {
     assert_eq!(other.log()[0].header("authorization"), None);
 
     let settings = IndexSettings {
-        credentials: vec![(
-            world.server.url.clone(),
-            "me".to_owned(),
-            "s3cret".to_owned(),
-        )],
+        access: Access {
+            places: vec![Place::with_login(&world.server.url, "me", "s3cret")],
+            ..Access::default()
+        },
         ..world.settings()
     };
     let index = world.index_with(settings, None);
@@ -617,9 +615,12 @@ async fn an_authorization_of_the_asker_stands_for_the_login_and_stays_with_its_h
     let teapot = Reply::status(418).header("X-Kind", "green");
     world.server.route("/here", [teapot]);
     other.route("/there", [Reply::file("content")]);
-    let login = |url: &str| (url.to_owned(), "me".to_owned(), "s3cret".to_owned());
+    let login = |url: &str| Place::with_login(url, "me", "s3cret");
     let settings = IndexSettings {
-        credentials: vec![login(&world.server.url)],
+        access: Access {
+            places: vec![login(&world.server.url)],
+            ..Access::default()
+        },
         ..world.settings()
     };
     let index = world.index_with(settings, None);
@@ -1191,7 +1192,10 @@ async fn a_bad_certificate_file_fails_secure_connections() {
     for path in [path, "/nowhere/ca.pem".into()] {
         let settings = IndexSettings {
             pypi_url: "https://127.0.0.1:9/".to_owned(),
-            certificates: vec![path],
+            access: Access {
+                roots: Some(path),
+                ..Access::default()
+            },
             ..world.settings()
         };
         let index = Index::new(settings, world.cache(), None);

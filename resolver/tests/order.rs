@@ -91,8 +91,7 @@ fn lock(folder: &Path, url: &str, connections: usize, cache: &Path) -> String {
         retries: 0,
         connections,
         user_agent: "test".to_owned(),
-        certificates: Vec::new(),
-        credentials: Vec::new(),
+        ..IndexSettings::default()
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let index = Index::new(settings, Cache::new(cache), None);

@@ -8,6 +8,7 @@ pub(crate) mod bundle;
 pub(crate) mod cache;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod config;
 pub(crate) mod debug;
 pub(crate) mod env;
 pub(crate) mod every;
@@ -51,6 +52,7 @@ pub(crate) fn run(cx: &Context, command: &Command) -> Result<u8, Failure> {
         Command::Cache(args) => cache::run(cx, args),
         Command::Check(args) => check::run(cx, args),
         Command::Debug(args) => debug::run(cx, args),
+        Command::Config(args) => config::run(cx, args),
         Command::Env(args) => env::run(cx, args),
         Command::Export(args) => export::run(cx, args),
         Command::Graph(args) => graph::run(cx, args),

@@ -6,6 +6,8 @@ use installer::publish::{Distributions, PublishError, PublishOptions, Repository
 use resolver::name::PackageName;
 
 use super::build;
+use resolver::index::Place;
+
 use crate::console::{ERROR, INFO, NAME, VALUE, WARNING};
 use crate::context::{Context, choose_cryptography};
 use crate::failure::Failure;
@@ -144,8 +146,8 @@ fn confirm_build(cx: &Context, args: &PublishArgs, count: usize) -> Result<(), F
 fn repository(args: &PublishArgs, settings: &Settings) -> Result<Repository, Failure> {
     let name = args.repository.as_deref().filter(|name| !name.is_empty());
     let url = match name {
-        None => PYPI_URL.to_owned(),
-        Some(name) => settings.upload_urls.get(&variable_part(name)).cloned().ok_or_else(|| {
+        None => PYPI_URL,
+        Some(name) => settings.upload_url(name).ok_or_else(|| {
             Failure::new(format!("Repository {name} is not defined")).hint(format!(
                 "Its address is looked for in the setting `repositories.{name}.url` and in the variable \
                  POETRY_REPOSITORIES_{}_URL.",
@@ -154,37 +156,29 @@ fn repository(args: &PublishArgs, settings: &Settings) -> Result<Repository, Fai
         })?,
     };
     let name = name.unwrap_or(PYPI);
-    let certificates = settings.repository_certificates.get(&variable_part(name));
-    let certificates = certificates.filter(|_| name != PYPI);
-    let trust = match (&args.cert, certificates) {
+    let place = settings.place(name, url);
+    // Poetry: what is set for PyPI's certificates is not for uploads.
+    let own = (name != PYPI).then_some(&place.trust);
+    let trust = match (&args.cert, own) {
         (Some(file), _) => Trust::Only(file.clone()),
-        (None, Some(of_repository)) if !of_repository.verify => Trust::Anybody,
-        (None, Some(of_repository)) if of_repository.cert.is_some() => of_repository
-            .cert
-            .clone()
-            .map_or_else(Trust::default, Trust::Only),
-        _ => Trust::System(for_all(settings)),
+        (None, Some(own)) if own.is_blind => Trust::Anybody,
+        (None, own) => {
+            let roots = own.and_then(|own| own.roots.as_ref());
+            match roots.or(settings.roots.as_ref()) {
+                Some(roots) => Trust::Only(roots.clone()),
+                None => Trust::System(settings.more_roots.iter().cloned().collect()),
+            }
+        }
     };
-    let client = certificates.and_then(|certificates| certificates.client_cert.clone());
+    let client = own.and_then(|own| own.client.clone());
     Ok(Repository {
-        url: with_slash(url),
-        login: login(args, settings, name),
+        url: with_slash(url.to_owned()),
+        login: login(args, settings, &place),
         trust,
         client_certificate: args.client_cert.clone().or(client),
         user_agent: concat!("mpoetry/", env!("CARGO_PKG_VERSION")).to_owned(),
         timeout: settings.timeout,
     })
-}
-
-/// The certificate files that are for no certain repository.
-fn for_all(settings: &Settings) -> Vec<PathBuf> {
-    let of_others = settings.repository_certificates.values();
-    let of_others: Vec<&PathBuf> = of_others.filter_map(|other| other.cert.as_ref()).collect();
-    let files = settings.certificates.iter();
-    files
-        .filter(|file| !of_others.contains(file))
-        .cloned()
-        .collect()
 }
 
 /// Poetry: an address like PyPI's that lacks its slash gets it.
@@ -197,15 +191,14 @@ fn with_slash(mut url: String) -> String {
 
 /// Poetry: options count if they are complete, then a token, then user and password of the configuration. Who has just a
 /// user is sent on without one.
-fn login(args: &PublishArgs, settings: &Settings, name: &str) -> Option<(String, String)> {
+fn login(args: &PublishArgs, settings: &Settings, place: &Place) -> Option<(String, String)> {
     let filled = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
     if let (Some(user), Some(password)) = (filled(&args.username), filled(&args.password)) {
         return Some((user, password));
     }
-    let key = variable_part(name);
-    if let Some(token) = settings.tokens.get(&key) {
-        return Some(("__token__".to_owned(), token.clone()));
+    let name = place.name.as_deref().unwrap_or(PYPI);
+    if let Some(token) = settings.token(name) {
+        return Some(("__token__".to_owned(), token.to_owned()));
     }
-    let (user, password) = settings.credentials.get(&key)?;
-    (!user.is_empty() && !password.is_empty()).then(|| (user.clone(), password.clone()))
+    Some((filled(&place.user)?, filled(&place.password)?))
 }

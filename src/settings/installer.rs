@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Layers, SettingsError};
 
 /// Poetry: a variable of this kind is about the package that the rest of its name names.
-const CONFIG_SETTINGS_VARIABLE: &str = "POETRY_INSTALLER_BUILD_CONFIG_SETTINGS_";
+const CONFIG_SETTINGS_VARIABLE: &str = "INSTALLER_BUILD_CONFIG_SETTINGS_";
 const CONFIG_SETTINGS: &str = "installer.build-config-settings";
 
 impl Layers<'_> {
@@ -66,19 +66,27 @@ impl Layers<'_> {
             let settings = settings.ok_or_else(|| wrong(&key, value))?;
             all.insert(PackageName::new(name), settings);
         }
-        for (variable, text) in self.variables.iter() {
-            if let Some(name) = variable.strip_prefix(CONFIG_SETTINGS_VARIABLE) {
-                let name = PackageName::new(name);
-                let key = format!("{CONFIG_SETTINGS}.{name}");
-                let settings = from_json(text).ok_or_else(|| wrong(&key, text))?;
-                all.insert(name, settings);
-            }
+        for (name, text) in self.variables.settings_below(CONFIG_SETTINGS_VARIABLE) {
+            let name = PackageName::new(name);
+            let key = format!("{CONFIG_SETTINGS}.{name}");
+            let settings = from_json(text).ok_or_else(|| wrong(&key, text))?;
+            all.insert(name, settings);
         }
         Ok(all)
     }
+
+    /// Poetry: for `config`, variables of no use are not there.
+    pub(super) fn config_settings_of_variables(&self) -> Vec<(PackageName, ConfigSettings)> {
+        let variables = self.variables.settings_below(CONFIG_SETTINGS_VARIABLE);
+        let settings = variables
+            .into_iter()
+            .filter_map(|(name, text)| Some((PackageName::new(name), from_json(text)?)));
+        settings.collect()
+    }
 }
 
-fn from_json(text: &str) -> Option<ConfigSettings> {
+/// What a back end is told: an object whose values are texts or lists of texts.
+pub(crate) fn from_json(text: &str) -> Option<ConfigSettings> {
     checked(serde_json::from_str(text).ok())
 }
 

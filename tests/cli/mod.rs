@@ -9,6 +9,8 @@ mod bundle_formats;
 mod cache;
 mod check;
 mod completions;
+mod config;
+mod credentials;
 mod debug;
 mod env;
 mod errors;

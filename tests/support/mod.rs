@@ -12,6 +12,7 @@ mod server;
 mod store;
 mod terminal;
 mod tests;
+mod tls;
 mod tree;
 mod wheel;
 
@@ -23,7 +24,8 @@ pub(crate) use index::{Archive, Fault, File, MetadataFile, PYPI, Published, norm
 pub(crate) use mirror::publish_stand_ins;
 pub(crate) use python::{OtherPython, python, version};
 pub(crate) use sdist::{Sdist, gzipped_tar};
-pub(crate) use server::{Answer, Request, Server};
+pub(crate) use server::{Answer, Request, Server, ask};
 pub(crate) use store::{Nginx, Store};
+pub(crate) use tls::{tls_door, tls_file};
 pub(crate) use tree::Tree;
 pub(crate) use wheel::Wheel;

@@ -96,8 +96,7 @@ impl World {
             retries: 0,
             connections: 1,
             user_agent: "test".to_owned(),
-            certificates: Vec::new(),
-            credentials: Vec::new(),
+            ..IndexSettings::default()
         };
         let index = Index::new(settings, cache, None);
         let world = Self {

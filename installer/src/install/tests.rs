@@ -113,8 +113,7 @@ impl Scene {
             retries: 0,
             connections: 4,
             user_agent: "test".to_owned(),
-            certificates: Vec::new(),
-            credentials: Vec::new(),
+            ..IndexSettings::default()
         };
         // The client is built with TLS, although nothing is asked for.
         rustls::crypto::ring::default_provider()

@@ -38,7 +38,7 @@ pub(super) async fn pull(
 ) -> Result<BaseImage, OciError> {
     // The logins of package indexes are none of a registry's business, even on the same host.
     let settings = IndexSettings {
-        credentials: Vec::new(),
+        access: index.settings().access.without_logins(),
         ..index.settings().clone()
     };
     let registry = Registry {

@@ -117,8 +117,7 @@ fn settings(offline: bool) -> IndexSettings {
         retries: 0,
         connections: 4,
         user_agent: "test".to_owned(),
-        certificates: Vec::new(),
-        credentials: Vec::new(),
+        ..IndexSettings::default()
     }
 }
 

@@ -58,8 +58,7 @@ impl Machine {
                 retries: 1,
                 connections: 4,
                 user_agent: "test".to_owned(),
-                certificates: Vec::new(),
-                credentials: Vec::new(),
+                ..IndexSettings::default()
             },
             variables: Vec::new(),
         }

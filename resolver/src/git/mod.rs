@@ -29,6 +29,7 @@ use fs_err as fs;
 
 use crate::cache::{Bucket, Cache};
 use crate::git_url::{with_credentials, without_credentials};
+use crate::index;
 
 use command::{Git, Place};
 use reference::Listing;
@@ -51,8 +52,7 @@ pub enum History {
 pub struct Repositories {
     cache: Cache,
     offline: bool,
-    /// URL, user, password.
-    credentials: Vec<(String, String, String)>,
+    places: Vec<index::Place>,
 }
 
 /// Marks a copy that has the whole history of something, from which therefore nothing must be cut off any more.
@@ -73,15 +73,15 @@ impl Repositories {
         Self {
             cache,
             offline,
-            credentials: Vec::new(),
+            places: Vec::new(),
         }
     }
 
-    /// The same, with (URL prefix, user, password) for repositories whose URLs don't bring their own. Where these
-    /// don't say anything, the user's git has to know.
+    /// The same, with logins for repositories whose URLs don't bring their own. Where these don't say anything, the
+    /// user's git has to know.
     #[must_use]
-    pub fn with_credentials(mut self, credentials: &[(String, String, String)]) -> Self {
-        credentials.clone_into(&mut self.credentials);
+    pub fn with_places(mut self, places: &[index::Place]) -> Self {
+        places.clone_into(&mut self.places);
         self
     }
 
@@ -121,7 +121,10 @@ impl Repositories {
             let rest = address.strip_prefix(prefix.trim_end_matches('/'));
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        let logins = self.credentials.iter().filter(|(url, ..)| lies_below(url));
+        let logins = self.places.iter().filter_map(|place| {
+            let (user, password) = (place.user.as_ref()?, place.password.as_ref()?);
+            lies_below(&place.url).then_some((&place.url, user, password))
+        });
         match logins.max_by_key(|(url, ..)| url.trim_end_matches('/').len()) {
             Some((_, user, password)) => with_credentials(&address, user, password),
             None => address,

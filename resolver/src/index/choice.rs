@@ -153,7 +153,8 @@ fn metadata_address(url: &Url) -> Url {
 async fn of_wheel(wanted: &Wanted<'_>, file: &IndexFile) -> Result<Metadata, IndexError> {
     let url = source::parse(&file.url)?;
     let index = wanted.index;
-    if url.scheme() != "file" && !index.rangeless().contains(&host(&url)) {
+    let is_lazy = index.settings().lazy_wheels && url.scheme() != "file";
+    if is_lazy && !index.rangeless().contains(&host(&url)) {
         match range::metadata(index.http(), &url, &file.filename).await? {
             Some(content) => match Metadata::parse(&content) {
                 Ok(metadata) => return Ok(metadata),

@@ -12,12 +12,13 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use reqwest::header::{AUTHORIZATION, HeaderMap, LOCATION, RETRY_AFTER};
-use reqwest::{Certificate, Client, Method, Response, StatusCode};
+use reqwest::{Certificate, Client, Identity, Method, RequestBuilder, Response, StatusCode};
 use rustc_hash::FxHashMap;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
-use super::credentials::Credentials;
+use super::access::Trust;
+use super::credentials::{Credentials, Login};
 use super::error::{host, shown};
 use super::{IndexError, IndexSettings};
 
@@ -34,12 +35,16 @@ const TRIES_AFTER_TIMEOUT: usize = 2;
 const PATIENCE: u32 = 4;
 const SLOWEST_BYTES_PER_SECOND: u64 = 1024;
 
+/// A client that is made when it is needed.
+type LateClient = OnceCell<Result<Client, IndexError>>;
+
 /// Makes requests. One per [`super::Index`].
 pub(crate) struct Http {
     settings: Arc<IndexSettings>,
     pub(crate) credentials: Credentials,
-    secure: OnceCell<Result<Client, IndexError>>,
-    plain: OnceCell<Result<Client, IndexError>>,
+    /// Clients for secure connections, by what they trust.
+    secure: Mutex<FxHashMap<Trust, Arc<LateClient>>>,
+    plain: LateClient,
     direction: Direction,
     gates: Mutex<FxHashMap<String, Arc<Semaphore>>>,
 }
@@ -99,8 +104,8 @@ impl Http {
     pub(crate) fn of(settings: Arc<IndexSettings>, direction: Direction) -> Self {
         Self {
             direction,
-            credentials: Credentials::new(&settings.credentials),
-            secure: OnceCell::new(),
+            credentials: Credentials::new(&settings.access),
+            secure: Mutex::default(),
             plain: OnceCell::new(),
             gates: Mutex::default(),
             settings,
@@ -243,20 +248,31 @@ impl Http {
         let url = self.credentials.strip(url);
         let permit = self.enter(&url).await;
         let client = self.client(&url).await?;
-        let mut request = client.request(method, url.clone()).headers(headers.clone());
-        if let Some(body) = body {
-            request = request.timeout(self.allowed(body.len() as u64)).body(body);
-        }
-        if !headers.contains_key(AUTHORIZATION)
-            && let Some(login) = self.credentials.of(&url)
-        {
-            request = login.authorize(request);
-        }
-        let started = Instant::now();
-        let response = match request.send().await {
-            Ok(response) => response,
-            Err(error) => return Err(connection_failure(&url, error)),
+        let request = || {
+            let request = client.request(method.clone(), url.clone());
+            let request = request.headers(headers.clone());
+            match &body {
+                Some(body) => {
+                    let allowed = self.allowed(body.len() as u64);
+                    request.timeout(allowed).body(body.clone())
+                }
+                None => request,
+            }
         };
+        // Whoever brings a login of his own wants no other.
+        let is_free = !headers.contains_key(AUTHORIZATION);
+        let login = match is_free {
+            true => self.credentials.login(&url).await,
+            false => None,
+        };
+        let started = Instant::now();
+        let mut response = ask(request(), &url, login.as_ref()).await?;
+        if is_free
+            && is_refusal(response.status())
+            && let Some(other) = self.credentials.other_login(&url, login.as_ref()).await
+        {
+            response = ask(request(), &url, Some(&other)).await?;
+        }
         if TRANSIENT.contains(&response.status().as_u16()) {
             return Err(Failure {
                 tries: usize::MAX,
@@ -320,26 +336,46 @@ impl Http {
 
     /// The client for the scheme of `url`. They differ because loading the root certificates takes a while, and
     /// fails in images that have none, neither of which should concern plain connections.
-    async fn client(&self, url: &Url) -> Result<&Client, IndexError> {
-        let client = match url.scheme() {
+    async fn client(&self, url: &Url) -> Result<Client, IndexError> {
+        match url.scheme() {
             "https" => {
+                let trust = self.credentials.trust(url);
+                let cell = {
+                    let mut cells = self.secure.lock().unwrap_or_else(PoisonError::into_inner);
+                    Arc::clone(cells.entry(trust.clone()).or_default())
+                };
                 let (settings, direction) = (Arc::clone(&self.settings), self.direction);
-                let build = async || blocking(move || secure_client(&settings, direction)).await;
-                self.secure.get_or_init(build).await
+                let build =
+                    async || blocking(move || secure_client(&settings, &trust, direction)).await;
+                cell.get_or_init(build).await.clone()
             }
             "http" => {
                 let build = async || plain_client(&self.settings, self.direction);
-                self.plain.get_or_init(build).await
+                self.plain.get_or_init(build).await.clone()
             }
-            scheme => {
-                return Err(IndexError::Address {
-                    url: shown(url),
-                    reason: format!("`{scheme}` is not http or https"),
-                });
-            }
-        };
-        client.as_ref().map_err(IndexError::clone)
+            scheme => Err(IndexError::Address {
+                url: shown(url),
+                reason: format!("`{scheme}` is not http or https"),
+            }),
+        }
     }
+}
+
+async fn ask(
+    mut request: RequestBuilder,
+    url: &Url,
+    login: Option<&Login>,
+) -> Result<Response, Failure> {
+    if let Some(login) = login {
+        request = login.clone().authorize(request);
+    }
+    let answer = request.send().await;
+    answer.map_err(|error| connection_failure(url, error))
+}
+
+/// Does another login perhaps help?
+fn is_refusal(status: StatusCode) -> bool {
+    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }
 
 /// Runs work on the threads for computing, of which there are as many as cores. (The threads of [`blocking`] have no
@@ -374,12 +410,31 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
     }
 }
 
-fn secure_client(settings: &IndexSettings, direction: Direction) -> Result<Client, IndexError> {
-    let mut roots = Vec::new();
-    for path in &settings.certificates {
-        roots.extend(read_certificates(path)?);
+/// Poetry: the certificates of a place count instead of all others, those that variables name (`roots`) instead of
+/// the system's.
+fn secure_client(
+    settings: &IndexSettings,
+    trust: &Trust,
+    direction: Direction,
+) -> Result<Client, IndexError> {
+    let access = &settings.access;
+    let mut builder = builder(settings, direction);
+    builder = if trust.is_blind {
+        builder
+            .tls_certs_only([])
+            .tls_danger_accept_invalid_certs(true)
+    } else if let Some(path) = trust.roots.as_ref().or(access.roots.as_ref()) {
+        builder.tls_certs_only(read_certificates(path)?)
+    } else {
+        let mut more = Vec::new();
+        for path in &access.more_roots {
+            more.extend(read_certificates(path)?);
+        }
+        builder.tls_certs_merge(more)
+    };
+    if let Some(path) = &trust.client {
+        builder = builder.identity(read_identity(path)?);
     }
-    let builder = builder(settings, direction).tls_certs_merge(roots);
     builder
         .build()
         .map_err(|error| IndexError::NoRootCertificates {
@@ -417,17 +472,38 @@ fn builder(settings: &IndexSettings, direction: Direction) -> reqwest::ClientBui
     }
 }
 
+/// All certificates in a file, or in the files of a folder, of which some may be of another kind.
 fn read_certificates(path: &Path) -> Result<Vec<Certificate>, IndexError> {
-    let wrong = |reason: String| IndexError::Certificate {
-        path: path.to_owned(),
-        reason,
-    };
-    let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
-    let roots = Certificate::from_pem_bundle(&pem).map_err(|error| wrong(innermost(&error)))?;
+    let wrong = |reason: String| wrong_certificate(path, reason);
+    let mut roots = Vec::new();
+    if path.is_dir() {
+        let entries = std::fs::read_dir(path).map_err(|error| wrong(error.to_string()))?;
+        for entry in entries.flatten() {
+            let pem = std::fs::read(entry.path()).unwrap_or_default();
+            roots.extend(Certificate::from_pem_bundle(&pem).unwrap_or_default());
+        }
+    } else {
+        let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+        roots = Certificate::from_pem_bundle(&pem).map_err(|error| wrong(innermost(&error)))?;
+    }
     if roots.is_empty() {
         return Err(wrong("it holds no certificate".to_owned()));
     }
     Ok(roots)
+}
+
+/// The user's own certificate and its key.
+fn read_identity(path: &Path) -> Result<Identity, IndexError> {
+    let wrong = |reason: String| wrong_certificate(path, reason);
+    let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    Identity::from_pem(&pem).map_err(|error| wrong(innermost(&error)))
+}
+
+fn wrong_certificate(path: &Path, reason: String) -> IndexError {
+    IndexError::Certificate {
+        path: path.to_owned(),
+        reason,
+    }
 }
 
 fn redirect_target(opened: &Opened) -> Result<Url, IndexError> {
@@ -516,14 +592,24 @@ fn is_damaged_encoding(error: &reqwest::Error) -> bool {
 /// A certificate does not become valid by asking again.
 fn certificate_problem(error: &reqwest::Error) -> Option<String> {
     causes(error).find_map(|cause| {
-        let inner = cause.downcast_ref::<io::Error>()?.get_ref()?;
-        let error = inner.downcast_ref::<rustls::Error>()?;
+        let error = tls_error(cause.downcast_ref::<io::Error>()?)?;
         let about_certificate = matches!(
             error,
-            rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented
+            rustls::Error::InvalidCertificate(_)
+                | rustls::Error::NoCertificatesPresented
+                | rustls::Error::AlertReceived(_)
         );
         about_certificate.then(|| error.to_string())
     })
+}
+
+/// What TLS has to say lies in an error of input and output, or in one that lies in such a one.
+fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    let inner = error.get_ref()?;
+    match inner.downcast_ref::<rustls::Error>() {
+        Some(error) => Some(error),
+        None => tls_error(inner.downcast_ref::<io::Error>()?),
+    }
 }
 
 fn innermost(error: &reqwest::Error) -> String {

@@ -14,6 +14,8 @@
 //!
 //! The client also serves whoever keeps things of his own on an HTTP server (`objects`).
 
+mod access;
+mod age;
 mod ask;
 mod choice;
 mod client;
@@ -28,6 +30,7 @@ mod freshness;
 mod kept;
 mod listing;
 mod merge;
+mod netrc;
 mod objects;
 mod once;
 mod page;
@@ -52,10 +55,13 @@ use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
+pub use access::{Access, Place, Trust, Vault};
+pub use age::{MinReleaseAge, TooYoung};
 pub use ask::Reply;
 use credentials::Login;
 pub use download::{cached as cached_archive, has_archive, keep_archive, useless_pointers};
 pub use kept::{Kept, kept_sources};
+pub use netrc::Netrc;
 pub use objects::Objects;
 pub use recording::Recording;
 
@@ -90,10 +96,30 @@ pub struct IndexSettings {
     pub connections: usize,
     /// `User-Agent`.
     pub user_agent: String,
-    /// Extra root certificates (PEM files).
-    pub certificates: Vec<PathBuf>,
-    /// HTTP basic credentials by URL prefix: (url, user, password).
-    pub credentials: Vec<(String, String, String)>,
+    /// May a part of a wheel be fetched to read its metadata?
+    pub lazy_wheels: bool,
+    /// How old a release must be to be offered.
+    pub min_release_age: MinReleaseAge,
+    /// Logins and certificates.
+    pub access: Access,
+}
+
+impl Default for IndexSettings {
+    /// Those for PyPI.
+    fn default() -> Self {
+        Self {
+            pypi_url: "https://pypi.org/".to_owned(),
+            offline: false,
+            no_cache: false,
+            timeout: 15,
+            retries: 5,
+            connections: 50,
+            user_agent: String::new(),
+            lazy_wheels: true,
+            min_release_age: MinReleaseAge::default(),
+            access: Access::default(),
+        }
+    }
 }
 
 /// One project page of the simple API.
@@ -220,6 +246,7 @@ struct Inner {
     unread_pages: Semaphore,
     rangeless: Rangeless,
     undescribed: description::Undescribed,
+    ages: age::Ages,
     recording: Option<Recording>,
 }
 
@@ -236,13 +263,7 @@ impl Index {
         let settings = IndexSettings {
             pypi_url: "https://index.invalid/".to_owned(),
             offline: true,
-            no_cache: false,
-            timeout: 1,
-            retries: 0,
-            connections: 1,
-            user_agent: String::new(),
-            certificates: Vec::new(),
-            credentials: Vec::new(),
+            ..IndexSettings::default()
         };
         Self::with(settings, cache, None, Some(recording))
     }
@@ -254,6 +275,7 @@ impl Index {
         recording: Option<Recording>,
     ) -> Self {
         let settings = Arc::new(settings);
+        let ages = age::Ages::new(&settings.min_release_age);
         let inner = Inner {
             http: Http::new(Arc::clone(&settings)),
             settings,
@@ -268,6 +290,7 @@ impl Index {
             unread_pages: Semaphore::new(page::UNREAD),
             rangeless: Rangeless::default(),
             undescribed: description::Undescribed::default(),
+            ages,
             recording,
         };
         Self {
@@ -303,7 +326,7 @@ impl Index {
     pub fn login(&self, url: &str) -> Option<(String, String)> {
         let credentials = &self.http().credentials;
         let url = credentials.strip(&source::parse(url).ok()?);
-        match credentials.of(&url)? {
+        match credentials.known(&url)? {
             Login::Basic { user, password } => Some((user, password)),
             Login::Token(_) => None,
         }
@@ -314,7 +337,7 @@ impl Index {
     pub fn repositories(&self) -> Repositories {
         let settings = self.settings();
         Repositories::new(self.cache().clone(), settings.offline)
-            .with_credentials(&settings.credentials)
+            .with_places(&settings.access.places)
     }
 
     /// The page of a project; `None` if the source does not have it (404).
@@ -348,13 +371,21 @@ impl Index {
         let Some(page) = self.stored_page(source, name).await? else {
             return Ok(Vec::new());
         };
-        let offers = page.rows.iter().map(|row| Offer {
+        let ages = &self.inner.ages;
+        let rows = ages.old_enough(source, name, &page.rows);
+        let offers = rows.map(|row| Offer {
             version: row.version.clone(),
             is_yanked: row.is_yanked,
             is_told: row.is_told,
             requires_python: row.requires_python.clone(),
         });
         Ok(offers.collect())
+    }
+
+    /// The releases that were not offered since this was asked the last time, because they are too young.
+    #[must_use]
+    pub fn take_too_young(&self) -> Vec<TooYoung> {
+        self.inner.ages.take_passed_over()
     }
 
     async fn stored_page(&self, source: &Source, name: &PackageName) -> page::Found {

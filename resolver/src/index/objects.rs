@@ -41,7 +41,7 @@ impl Objects {
         let settings = Arc::new(IndexSettings {
             retries: RETRIES.min(settings.retries),
             timeout: LONGEST_TIMEOUT.min(settings.timeout),
-            credentials: Vec::new(),
+            access: settings.access.without_logins(),
             ..settings.clone()
         });
         let mut address = source::parse(address)?;

@@ -19,6 +19,7 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::age;
 use super::flat::{Reader, Writer, checksum, length};
 use super::freshness::Freshness;
 use super::listing::{Link, LinkHash, Listed};
@@ -30,7 +31,7 @@ use crate::version::Version;
 /// Tells apart any two states of a release's files.
 pub(super) type Fingerprint = [u8; 16];
 
-const MAGIC: &[u8; 4] = b"MPP2";
+const MAGIC: &[u8; 4] = b"MPP3";
 /// Magic, stored, lifetime, the head's checksum, the checksum of these, the head's length.
 const CLOCK: usize = 4 + 8 + 8 + 4 + 4;
 const START: usize = CLOCK + 4;
@@ -56,6 +57,8 @@ pub(super) struct Row {
     pub(super) is_told: bool,
     /// As the first file says that says something.
     pub(super) requires_python: Option<Arc<str>>,
+    /// When the last file was uploaded, in seconds since 1970; 0 if the page does not tell.
+    pub(super) uploaded: u64,
     pub(super) fingerprint: Fingerprint,
     /// Where its files are in the body.
     start: u64,
@@ -91,6 +94,7 @@ impl StoredPage {
                     .iter()
                     .any(|file| file.core_metadata.is_some()),
                 requires_python: requires_python(release, rows.last()),
+                uploaded: uploaded(release),
                 fingerprint: fingerprint(&release.files),
                 start: start as u64,
                 length: length(&body[start..]),
@@ -132,6 +136,7 @@ impl StoredPage {
             head.0.push(row.is_yanked.into());
             head.0.push(row.is_told.into());
             head.text(row.requires_python.as_deref());
+            head.0.extend_from_slice(&row.uploaded.to_le_bytes());
             head.0.extend_from_slice(&row.fingerprint);
             head.number(row.length);
             head.number(row.checksum);
@@ -298,6 +303,7 @@ fn read_rows(mut reader: Reader<'_>) -> Option<Vec<Row>> {
             is_yanked,
             is_told,
             requires_python: reader.text()?.map(|text| shared(text, rows.last())),
+            uploaded: reader.long()?,
             fingerprint: reader.array()?,
             start,
             length: reader.number()?,
@@ -313,6 +319,14 @@ fn requires_python(release: &Listed<'_>, last: Option<&Row>) -> Option<Arc<str>>
     let mut files = release.files.iter();
     let text = files.find_map(|file| file.requires_python.as_deref())?;
     Some(shared(text, last))
+}
+
+fn uploaded(release: &Listed<'_>) -> u64 {
+    let times = release
+        .files
+        .iter()
+        .filter_map(|file| file.upload_time.as_deref());
+    times.filter_map(age::seconds).max().unwrap_or(0)
 }
 
 /// The text; the last row's own, if it is the same.
@@ -525,6 +539,7 @@ mod tests {
             let row = page.row(&"2".parse().unwrap()).unwrap();
             assert!(row.is_yanked && row.is_told);
             assert_eq!(row.requires_python.as_deref(), Some(">=3"));
+            assert_eq!(row.uploaded, 1_704_067_200);
             let files = page.files(row).unwrap();
             assert_eq!(format!("{files:?}"), format!("{:?}", [&full]));
             assert!(page.row(&"3".parse().unwrap()).is_none());

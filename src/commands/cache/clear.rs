@@ -8,7 +8,6 @@ use resolver::name::PackageName;
 use resolver::version::Version;
 
 use super::list::others;
-use crate::console::INFO;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::question;

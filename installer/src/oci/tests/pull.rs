@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use resolver::index::{Access, Place};
+
 use super::server::{Reply, Server};
 use super::*;
 
@@ -297,11 +299,10 @@ fn logins_of_package_indexes_stay_theirs() {
     let mut world = World::new();
     let registry = Registry::new();
     let settings = IndexSettings {
-        credentials: vec![(
-            registry.server.url.clone(),
-            "me".to_owned(),
-            "secret".to_owned(),
-        )],
+        access: Access {
+            places: vec![Place::with_login(&registry.server.url, "me", "secret")],
+            ..Access::default()
+        },
         ..settings(false)
     };
     world.index = Index::new(settings, world.index.cache().clone(), None);
