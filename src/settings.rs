@@ -156,17 +156,6 @@ impl std::fmt::Debug for RemoteCache {
     }
 }
 
-/// The settings `certificates.<name>.*`.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) struct RepositoryCertificates {
-    /// A PEM file of whom to trust.
-    pub(crate) cert: Option<PathBuf>,
-    /// `cert = false`: the server is not checked at all.
-    pub(crate) verify: bool,
-    /// A PEM file to show to the server.
-    pub(crate) client_cert: Option<PathBuf>,
-}
-
 /// The settings `virtualenvs.*`.
 #[derive(Clone, Debug)]
 pub(crate) struct Virtualenvs {

@@ -41,7 +41,7 @@ fn proposed(fx: &Fixture, words: &[&str]) -> String {
     let values = outcome
         .stdout
         .lines()
-        .map(|line| line.split('\t').next().unwrap());
+        .map(|line| line.split('\t').next().expect("what the test has made"));
     values.collect::<Vec<_>>().join(" ")
 }
 
@@ -104,7 +104,7 @@ fn in_shell(fx: &Fixture, shell: &str, lines: &str) -> Option<Outcome> {
     let found = Command::new("sh")
         .args(["-c", "command -v \"$1\"", "sh", shell])
         .output()
-        .unwrap();
+        .expect("what the test has made");
     if !found.status.success() {
         return None;
     }
@@ -114,7 +114,10 @@ fn in_shell(fx: &Fixture, shell: &str, lines: &str) -> Option<Outcome> {
         .stdout;
     fx.write(
         "completions",
-        script.replace("[root]", fx.root().to_str().unwrap()),
+        script.replace(
+            "[root]",
+            fx.root().to_str().expect("what the test has made"),
+        ),
     );
     fx.write("lines", lines);
     Some(fx.run(fx.command(shell).arg("lines")))

@@ -38,11 +38,11 @@ fn silent(fx: &Fixture, arguments: &[&str]) {
 
 #[test]
 fn every_key_can_be_set_listed_unset_and_read_from_its_variable() {
-    let keys: Value = serde_json::from_str(KEYS).unwrap();
-    let keys = keys["keys"].as_array().unwrap();
+    let keys: Value = serde_json::from_str(KEYS).expect("what the test has made");
+    let keys = keys["keys"].as_array().expect("what the test has made");
     assert_eq!(keys.len(), 24);
     for entry in keys {
-        let text = |name: &str| entry[name].as_str().unwrap();
+        let text = |name: &str| entry[name].as_str().expect("what the test has made");
         let (key, variable) = (text("key"), text("variable"));
         let [(value, as_shown), (of_variable, as_shown_of_variable)] = samples(text("type"));
         let mut fx = Fixture::project("[project]\nname = \"x\"\nversion = \"1\"\n");
@@ -77,7 +77,11 @@ fn every_key_can_be_set_listed_unset_and_read_from_its_variable() {
         silent(&fx, &["config", "--unset", key]);
         fx.set(variable, &before);
         let file = fx.top().join("config/config.toml");
-        assert_eq!(std::fs::read_to_string(file).unwrap(), "", "{key}");
+        assert_eq!(
+            std::fs::read_to_string(file).expect("what the test has made"),
+            "",
+            "{key}"
+        );
     }
 }
 
@@ -229,7 +233,10 @@ fn values_that_are_of_no_use() {
         assert_eq!((outcome.code, outcome.stderr), expected, "{arguments:?}");
     }
     let file = fx.top().join("config/config.toml");
-    assert_eq!(std::fs::read_to_string(file).unwrap(), "");
+    assert_eq!(
+        std::fs::read_to_string(file).expect("what the test has made"),
+        ""
+    );
 }
 
 #[test]
@@ -381,7 +388,7 @@ fn sources_of_the_project_and_variables_are_shown() {
 #[test]
 fn local_settings_lie_beside_the_project() {
     let fx = Fixture::project("[project]\nname = \"x\"\nversion = \"1\"\n");
-    std::fs::create_dir(fx.path("sub")).unwrap();
+    std::fs::create_dir(fx.path("sub")).expect("what the test has made");
     let set = ["config", "--local", "virtualenvs.in-project", "true"];
     fx.mpoetry_in("sub", set).success();
     assert_eq!(fx.read("poetry.toml"), "[virtualenvs]\nin-project = true\n");
@@ -408,10 +415,10 @@ fn local_settings_lie_beside_the_project() {
 fn outdated_keys_are_migrated() {
     let fx = Fixture::empty();
     let file = fx.top().join("config/config.toml");
-    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::create_dir_all(file.parent().expect("what the test has made")).unwrap();
     let old =
         "[experimental]\nsystem-git-client = true\n[virtualenvs]\nprefer-active-python = false\n";
-    std::fs::write(&file, old).unwrap();
+    std::fs::write(&file, old).expect("what the test has made");
     // Nobody answers the question.
     insta::assert_snapshot!(fx.mpoetry(["config", "--migrate"]), @"
     exit: 0
@@ -422,7 +429,10 @@ fn outdated_keys_are_migrated() {
     ----- stderr -----
     Proceed with migration?:  (yes/no) [no]
     ");
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), old);
+    assert_eq!(
+        std::fs::read_to_string(&file).expect("what the test has made"),
+        old
+    );
     insta::assert_snapshot!(fx.mpoetry(["config", "--migrate", "-n"]), @"
     exit: 0
     ----- stdout -----
@@ -431,7 +441,7 @@ fn outdated_keys_are_migrated() {
     virtualenvs.prefer-active-python = false -> virtualenvs.use-poetry-python = true
     Config migration successfully done.
     ");
-    insta::assert_snapshot!(std::fs::read_to_string(&file).unwrap(), @"
+    insta::assert_snapshot!(std::fs::read_to_string(&file).expect("what the test has made"), @"
     system-git-client = true
 
     [virtualenvs]
@@ -443,7 +453,8 @@ fn outdated_keys_are_migrated() {
     Checking for required migrations ...
     Already up to date.
     ");
-    std::fs::write(&file, "[virtualenvs]\nprefer-active-python = true\n").unwrap();
+    std::fs::write(&file, "[virtualenvs]\nprefer-active-python = true\n")
+        .expect("what the test has made");
     insta::assert_snapshot!(fx.mpoetry(["config", "--migrate", "-n", "virtualenvs.create"]), @"
     exit: 0
     ----- stdout -----
@@ -452,7 +463,10 @@ fn outdated_keys_are_migrated() {
     Config migration successfully done.
     true
     ");
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), "");
+    assert_eq!(
+        std::fs::read_to_string(&file).expect("what the test has made"),
+        ""
+    );
 }
 
 const DATED: &str = "[project]\nname = \"x\"\nversion = \"1\"\nrequires-python = \">=3.11\"\n\

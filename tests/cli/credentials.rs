@@ -89,12 +89,13 @@ fn logins_come_from_the_address_of_a_source() {
 fn logins_come_from_netrc() {
     opens(|fx| {
         let path = fx.top().join("home/.netrc");
-        std::fs::write(&path, "machine 127.0.0.1 login me password wrong\n").unwrap();
+        std::fs::write(&path, "machine 127.0.0.1 login me password wrong\n")
+            .expect("what the test has made");
         refused(fx);
         let other = fx.top().join("other-netrc");
         let text =
             format!("machine elsewhere login x password y\ndefault login me password {SECRET}\n");
-        std::fs::write(&other, text).unwrap();
+        std::fs::write(&other, text).expect("what the test has made");
         fx.set("NETRC", &other.display().to_string());
     });
 }
@@ -112,7 +113,7 @@ fn pypi_has_a_login_if_it_is_given_one() {
         refused(&fx);
         if from_netrc {
             let text = format!("machine 127.0.0.1\nlogin me\npassword {SECRET}\n");
-            std::fs::write(fx.top().join("home/.netrc"), text).unwrap();
+            std::fs::write(fx.top().join("home/.netrc"), text).expect("what the test has made");
         } else {
             fx.set("POETRY_HTTP_BASIC_PYPI_USERNAME", "me");
             fx.set("POETRY_HTTP_BASIC_PYPI_PASSWORD", SECRET);
@@ -167,7 +168,8 @@ fn passwords_go_to_the_keyring_and_come_from_there() {
         let set = ["config", "http-basic.our-own", "me", SECRET];
         let outcome = fx.mpoetry(set).success();
         assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("", ""));
-        let auth = std::fs::read_to_string(fx.top().join("config/auth.toml")).unwrap();
+        let auth = std::fs::read_to_string(fx.top().join("config/auth.toml"))
+            .expect("what the test has made");
         assert_eq!(auth, "[http-basic.our-own]\nusername = \"me\"\n");
         assert!(
             !asked(fx).contains(SECRET),

@@ -15,10 +15,10 @@ fn answered(fx: &Fixture, lines: &[&str]) -> Outcome {
             .map(|line| format!("{line}\n"))
             .collect::<String>(),
     )
-    .unwrap();
+    .expect("what the test has made");
     let mut command = fx.command(program());
     command.arg("init").args(PYTHON);
-    fx.run(command.stdin(std::fs::File::open(&answers).unwrap()))
+    fx.run(command.stdin(std::fs::File::open(&answers).expect("what the test has made")))
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn a_file_for_what_is_there() {
     build-backend = "poetry.core.masonry.api"
     "#);
     // The preferred Python's minor version is the oldest that is supported.
-    std::fs::create_dir(fx.path("other")).unwrap();
+    std::fs::create_dir(fx.path("other")).expect("what the test has made");
     fx.mpoetry(["init", "-n", "-P", "other"]).success();
     let text = fx.read("other/pyproject.toml");
     assert!(text.contains("\nrequires-python = \">=3."), "{text}");
@@ -135,7 +135,9 @@ fn questions_are_answered_by_lines_of_stdin() {
         Would you like to define your development dependencies interactively? (yes/no) [yes] \
         Do you confirm generation? (yes/no) [yes] ";
     assert_eq!(outcome.stderr, asked);
-    let (head, _) = manifest.split_once("\nrequires-python").unwrap();
+    let (head, _) = manifest
+        .split_once("\nrequires-python")
+        .expect("what the test has made");
     insta::assert_snapshot!(head, @r#"
     [project]
     name = "my-pkg"
@@ -192,8 +194,12 @@ fn dependencies_are_asked_for_until_there_are_no_more() {
         assert!(outcome.stderr.contains(line), "{outcome}");
     }
     let text = fx.read("pyproject.toml");
-    let (_, lists) = text.split_once("\ndependencies").unwrap();
-    let (lists, _) = lists.split_once("\n\n[build").unwrap();
+    let (_, lists) = text
+        .split_once("\ndependencies")
+        .expect("what the test has made");
+    let (lists, _) = lists
+        .split_once("\n\n[build")
+        .expect("what the test has made");
     insta::assert_snapshot!(lists, @r#"
      = [
         "six (>=1.17.0,<2.0.0)",

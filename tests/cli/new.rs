@@ -6,8 +6,12 @@ use crate::support::{Fixture, Wheel};
 pub(super) fn place() -> Fixture {
     let mut fx = Fixture::empty();
     let config = fx.top().join("gitconfig");
-    std::fs::write(&config, "[user]\n\tname = A B\n\temail = a@b.c\n").unwrap();
-    fx.set("GIT_CONFIG_GLOBAL", config.to_str().unwrap());
+    std::fs::write(&config, "[user]\n\tname = A B\n\temail = a@b.c\n")
+        .expect("what the test has made");
+    fx.set(
+        "GIT_CONFIG_GLOBAL",
+        config.to_str().expect("what the test has made"),
+    );
     fx
 }
 
@@ -131,8 +135,10 @@ fn versions_of_dependencies_are_looked_up() {
     ");
     let text = fx.read("demo/pyproject.toml");
     let root = fx.root().display().to_string();
-    let (_, lists) = text.split_once("\ndependencies").unwrap();
-    let (lists, _) = lists.split_once("\n[tool").unwrap();
+    let (_, lists) = text
+        .split_once("\ndependencies")
+        .expect("what the test has made");
+    let (lists, _) = lists.split_once("\n[tool").expect("what the test has made");
     insta::assert_snapshot!(lists.replace(&root, "[root]"), @r#"
      = [
         "six (>=1.17.0,<2.0.0)",
@@ -197,7 +203,7 @@ fn nothing_is_made_where_something_is_wrong() {
 #[test]
 fn an_empty_folder_is_filled() {
     let fx = place();
-    std::fs::create_dir(fx.path("sub")).unwrap();
+    std::fs::create_dir(fx.path("sub")).expect("what the test has made");
     insta::assert_snapshot!(fx.mpoetry_in("sub", ["new", ".", "--src"]), @"
     exit: 0
     ----- stdout -----

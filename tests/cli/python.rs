@@ -40,12 +40,18 @@ impl Builds {
         }));
         let pythons = fx.top().join("pythons");
         let builds = fx.path("builds.tsv");
-        fx.set("MPOETRY_PYTHON_BUILDS", builds.to_str().unwrap());
+        fx.set(
+            "MPOETRY_PYTHON_BUILDS",
+            builds.to_str().expect("what the test has made"),
+        );
         fx.set(
             "PBS_INSTALLER_BASE_URL",
             &format!("http://{}/b/", server.address()),
         );
-        fx.set("POETRY_PYTHON_INSTALLATION_DIR", pythons.to_str().unwrap());
+        fx.set(
+            "POETRY_PYTHON_INSTALLATION_DIR",
+            pythons.to_str().expect("what the test has made"),
+        );
         fx.set("POETRY_REQUESTS_MAX_RETRIES", "0");
         Self {
             fx,
@@ -60,7 +66,12 @@ impl Builds {
             .flatten()
             .flatten();
         let mut names: Vec<String> = entries
-            .map(|entry| entry.file_name().into_string().unwrap())
+            .map(|entry| {
+                entry
+                    .file_name()
+                    .into_string()
+                    .expect("what the test has made")
+            })
             .collect();
         names.sort();
         names
@@ -69,9 +80,9 @@ impl Builds {
 
 /// A script that says of itself what a Python 3.98.1 in its place would say.
 fn working() -> String {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("what the test has made");
     let other = OtherPython::in_folder(folder.path());
-    let text = std::fs::read_to_string(&other.executable).unwrap();
+    let text = std::fs::read_to_string(&other.executable).expect("what the test has made");
     let root = folder.path().display().to_string();
     text.replace(
         "cat <<'END'",
@@ -86,14 +97,16 @@ fn archive(script: &str) -> Vec<u8> {
     let mut add = |path: &str, kind: tar::EntryType, link: &str, bytes: &[u8]| {
         let mut header = tar::Header::new_ustar();
         header.set_entry_type(kind);
-        header.set_path(path).unwrap();
+        header.set_path(path).expect("what the test has made");
         header.set_mode(0o755);
         header.set_size(bytes.len() as u64);
         if !link.is_empty() {
-            header.set_link_name(link).unwrap();
+            header.set_link_name(link).expect("what the test has made");
         }
         header.set_cksum();
-        archive.append(&header, bytes).unwrap();
+        archive
+            .append(&header, bytes)
+            .expect("what the test has made");
     };
     add(
         "python/bin/python3.98",
@@ -113,10 +126,10 @@ fn archive(script: &str) -> Vec<u8> {
         "",
         b"",
     );
-    let bytes = archive.into_inner().unwrap();
+    let bytes = archive.into_inner().expect("what the test has made");
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    std::io::Write::write_all(&mut packed, &bytes).unwrap();
-    packed.finish().unwrap()
+    std::io::Write::write_all(&mut packed, &bytes).expect("what the test has made");
+    packed.finish().expect("what the test has made")
 }
 
 #[test]
@@ -135,7 +148,8 @@ fn a_python_is_installed_listed_found_and_removed() {
     Testing 3.98 (cpython) ... Done
     ");
     assert_eq!(builds.installed(), ["cpython@3.98.1"]);
-    let link = std::fs::read_link(builds.pythons.join("cpython@3.98.1/bin/python3")).unwrap();
+    let link = std::fs::read_link(builds.pythons.join("cpython@3.98.1/bin/python3"))
+        .expect("what the test has made");
     assert_eq!(link.to_str(), Some("python3.98"));
     let rows = |words: &[&str]| {
         let outcome = fx
@@ -168,7 +182,7 @@ fn a_python_is_installed_listed_found_and_removed() {
     Use --reinstall to install anyway, or use poetry python remove 3.98.1 first.
     ");
     let mine = builds.pythons.join("cpython@3.98.1/mine");
-    std::fs::write(&mine, "").unwrap();
+    std::fs::write(&mine, "").expect("what the test has made");
     fx.mpoetry(["python", "install", "--reinstall", "3.98.1"])
         .success();
     assert!(!mine.exists());

@@ -28,12 +28,14 @@ fn the_program_and_what_is_built_in_are_shown() {
     let outcome = fx
         .mpoetry(["self", "show", "poetry", "-f", "json"])
         .success();
-    let shown: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let shown: serde_json::Value =
+        serde_json::from_str(&outcome.stdout).expect("what the test has made");
     assert_eq!(shown["version"], "2.5.1");
     let outcome = fx
         .mpoetry(["self", "show", "--addons", "-f", "json"])
         .success();
-    let shown: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let shown: serde_json::Value =
+        serde_json::from_str(&outcome.stdout).expect("what the test has made");
     assert_eq!(shown[0]["name"], "poetry-plugin-bundle");
     assert_eq!(shown[0]["installed_status"], "installed");
 

@@ -20,7 +20,8 @@ fn started_by_bash(fx: &Fixture) -> std::process::Command {
 #[test]
 fn a_shell_has_the_environment_and_its_exit_code_is_passed_on() {
     let fx = project();
-    std::fs::write(fx.top().join("home/.bashrc"), "PS1='$ '; mine=yes\n").unwrap();
+    std::fs::write(fx.top().join("home/.bashrc"), "PS1='$ '; mine=yes\n")
+        .expect("what the test has made");
     let typed = [
         "echo \"$VIRTUAL_ENV|$mine|$POETRY_ACTIVE|${MPOETRY_SHELL_SCRIPT-none}\"",
         "type deactivate | head -n 1",
@@ -48,9 +49,10 @@ fn a_shell_runs_what_comes_on_its_stdin() {
         &script,
         "echo \"$VIRTUAL_ENV\"\ncommand -v python\nexit 3\n",
     )
-    .unwrap();
+    .expect("what the test has made");
     let mut command = started_by_bash(&fx);
-    let outcome = fx.run(command.stdin(std::fs::File::open(&script).unwrap()));
+    let outcome =
+        fx.run(command.stdin(std::fs::File::open(&script).expect("what the test has made")));
     insta::assert_snapshot!(outcome, @"
     exit: 0
     ----- stdout -----

@@ -322,8 +322,7 @@ mod tests {
 
     fn build(line: &str) -> Build {
         let here = format!("{}\t{}", std::env::consts::OS, std::env::consts::ARCH);
-        let line =
-            line.replace("HERE", &here).replace(' ', "\t") + &"\t".to_owned() + &"ab".repeat(32);
+        let line = line.replace("HERE", &here).replace(' ', "\t") + "\t" + &"ab".repeat(32);
         Build::parse(&line).unwrap().unwrap()
     }
 
