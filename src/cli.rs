@@ -470,7 +470,9 @@ mod tests {
         assert_eq!(
             fault("instal"),
             "The requested command instal does not exist.\n\n\
-             Did you mean one of these perhaps?\n    install: Installs the project's dependencies\n\n\
+             Did you mean one of these perhaps?\n    install: Installs the project's dependencies\n    \
+             python install: Installs a Python that stands alone\n    \
+             self install: Tells that there is nothing to install\n\n\
              Documentation: https://python-poetry.org/docs/cli/"
         );
         assert_eq!(

@@ -678,7 +678,7 @@ fn options_that_do_not_go_together_are_told() {
             ],
             "`a:b:c` is neither a module nor",
         ),
-        (&["bundle", WORKER, "--affected"], "--since"),
+        (&["bundle", "--affected"], "--since"),
         (&["bundle"], "Not enough arguments (missing: \"services\")"),
     ] {
         let outcome = fx.mpoetry_with("", words);

@@ -53,7 +53,7 @@ fn services_that_are_named() {
     └── libtelemetry 0.3.0 (libs/libtelemetry)
     ");
     insta::assert_snapshot!(fx.mpoetry(["graph", "service-wroker"]), @"
-    exit: 1
+    exit: 2
     ----- stderr -----
 
     no project is called `service-wroker` below [root]

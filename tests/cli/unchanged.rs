@@ -145,7 +145,7 @@ fn another_index_is_noticed() {
 #[test]
 fn settings_that_have_no_effect_are_told_each_time() {
     let mut fx = known();
-    fx.write("poetry.toml", "[solver]\nmin-release-age = 7\n");
+    fx.write("poetry.toml", "[virtualenvs]\nuse-poetry-python = true\n");
     std::thread::sleep(Duration::from_millis(50));
     fx.mpoetry(["lock"]).success();
     take_away_all_metadata(&mut fx);
@@ -154,7 +154,7 @@ fn settings_that_have_no_effect_are_told_each_time() {
     ----- stdout -----
     Resolving dependencies...
     ----- stderr -----
-    Warning: the setting solver.min-release-age is not supported by mpoetry yet and has no effect.
+    Warning: the setting virtualenvs.use-poetry-python has no effect: mpoetry is no Python program, so there is no Python of its own to prefer.
     ");
 }
 
