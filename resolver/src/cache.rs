@@ -168,6 +168,16 @@ impl Cache {
         tempfile::Builder::new().prefix(".tmp-").tempdir_in(folder)
     }
 
+    /// The same as a file.
+    ///
+    /// # Errors
+    /// When it can't be made.
+    pub fn temp_file(&self, bucket: Bucket) -> io::Result<tempfile::NamedTempFile> {
+        let folder = self.bucket(bucket);
+        fs::create_dir_all(&folder)?;
+        tempfile::Builder::new().prefix(".tmp-").tempfile_in(folder)
+    }
+
     /// Waits until no other process holds the lock of this key, then holds it until the value is dropped.
     /// Blocks the thread.
     ///

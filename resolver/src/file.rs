@@ -17,7 +17,7 @@ const STALE: Duration = Duration::from_hours(1);
 ///
 /// # Errors
 /// When it can't be written; the text names it.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write(path, bytes).map_err(|error| {
         let shown = path.display();
         io::Error::new(error.kind(), format!("{shown} can't be written: {error}"))

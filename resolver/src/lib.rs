@@ -50,7 +50,7 @@ pub mod cache;
 pub mod constraint;
 pub mod dist;
 pub mod export;
-pub(crate) mod file;
+pub mod file;
 pub mod git;
 pub mod git_url;
 pub mod index;

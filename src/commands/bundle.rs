@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use installer::bundle::{
     Bundle, BundleError, BundleRequest, Bundler, Entry, Image, Layout, LocalVersion, Options, Pin,
-    Target,
+    Target, name_of,
 };
 use installer::oci::{Base, Logins, OciError};
 use installer::plan::Selection;
@@ -419,11 +419,10 @@ fn output(args: &BundleArgs, project: &Project, is_one_of_many: bool) -> Result<
     };
     let output = std::path::absolute(output).map_err(Failure::caused)?;
     let output = resolver::path::resolve(&output);
-    let name = project.package_name().map(|name| name.to_string());
-    let folder = || project.root.file_name()?.to_str().map(str::to_owned);
-    Ok(match name.or_else(folder).filter(|_| is_one_of_many) {
-        Some(name) => output.join(name),
-        None => output,
+    Ok(if is_one_of_many {
+        output.join(name_of(project))
+    } else {
+        output
     })
 }
 

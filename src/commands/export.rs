@@ -1,10 +1,10 @@
 //! `mpoetry export`: the lock file in the formats of other programs.
 
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::path::Path;
 
 use resolver::export::{Export, PipFormat, PipOptions};
+use resolver::file;
 use resolver::lock::{LockError, Lockfile};
 use resolver::name::GroupName;
 use resolver::project::Project;
@@ -191,22 +191,10 @@ fn is_pylock_name(name: &str) -> bool {
     word.is_some_and(|word| !word.is_empty() && !word.contains('.'))
 }
 
-/// Writes a file in one step: beside its place first, then renamed. What is no file (`/dev/stdout`) is just written to.
+/// Writes a file in one step. What is no file (`/dev/stdout`) is just written to.
 fn write(path: &Path, text: &str) -> std::io::Result<()> {
     if path.exists() && !path.is_file() {
         return fs_err::write(path, text);
     }
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".mpoetry-");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let failed = |error: std::io::Error| {
-        let shown = path.display();
-        std::io::Error::new(error.kind(), format!("{shown} can't be written: {error}"))
-    };
-    let mut file = builder.tempfile_in(folder).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    file::replace(path, text.as_bytes())
 }

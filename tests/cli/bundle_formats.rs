@@ -22,6 +22,13 @@ fn forget_sources(fx: &mut Fixture) {
     fs::rename(fx.path("libs"), fx.top().join("libs-out-of-reach")).expect("a new place");
 }
 
+/// The service has printed what it must without its dev group.
+#[track_caller]
+fn assert_said(fx: &Fixture, service: &str, outcome: Outcome) {
+    let line = outcome.success().stdout;
+    assert_eq!(line.trim_end(), expected_line(fx, service, false));
+}
+
 /// What a Python of this machine says to these words.
 fn python_says(fx: &Fixture, program: &Path, words: &[&str], path: &str) -> Outcome {
     let mut command = fx.command(program);
@@ -80,8 +87,7 @@ fn layers_install_one_by_one_with_hashes_and_nothing_else() {
         let site = target.display().to_string();
         let words = ["-m", &main_module(service)];
         let outcome = python_says(&fx, &python().executable, &words, &site);
-        let line = outcome.success().stdout;
-        assert_eq!(line.trim_end(), expected_line(&fx, service, false));
+        assert_said(&fx, service, outcome);
         fs::remove_dir_all(&target).expect("a folder");
     }
 }
@@ -99,15 +105,11 @@ fn trees_run_with_pythonpath_alone() {
             ["service", "libs", "third-party"].map(|layer| moved.join(layer).display().to_string());
         let words = ["-m", &main_module(service)];
         let outcome = python_says(&fx, &python().executable, &words, &path.join(":"));
-        let line = outcome.success().stdout;
-        assert_eq!(line.trim_end(), expected_line(&fx, service, false));
+        assert_said(&fx, service, outcome);
         if service.ends_with("report") {
             // Commands find their modules without any variable.
             let outcome = python_says(&fx, &python().executable, &[&command_of(&moved)], "");
-            assert_eq!(
-                outcome.success().stdout.trim_end(),
-                expected_line(&fx, service, false)
-            );
+            assert_said(&fx, service, outcome);
         }
         fs::remove_dir_all(&moved).expect("a folder");
     }
@@ -138,8 +140,7 @@ fn a_zipapp_is_one_file() {
         for _ in 0..2 {
             let words = [&*file.display().to_string()];
             let outcome = python_says(&fx, &python().executable, &words, "");
-            let line = outcome.success().stdout;
-            assert_eq!(line.trim_end(), expected_line(&fx, service, false));
+            assert_said(&fx, service, outcome);
         }
     }
 }
@@ -156,8 +157,7 @@ fn an_environment_has_no_editables() {
     for service in SERVICES {
         let program = fx.top().join("venvs").join(service).join("bin/python");
         let outcome = python_says(&fx, &program, &["-m", &main_module(service)], "");
-        let line = outcome.success().stdout;
-        assert_eq!(line.trim_end(), expected_line(&fx, service, false));
+        assert_said(&fx, service, outcome);
     }
 }
 
@@ -570,8 +570,7 @@ fn an_image_has_a_layer_for_each() {
             .map(|layer| rootfs.join("app").join(layer).display().to_string());
         let words = ["-m", &main_module(service)];
         let outcome = python_says(&fx, &python().executable, &words, &path.join(":"));
-        let line = outcome.success().stdout;
-        assert_eq!(line.trim_end(), expected_line(&fx, service, false));
+        assert_said(&fx, service, outcome);
         fs::remove_dir_all(&rootfs).expect("a folder");
     }
 }

@@ -54,9 +54,7 @@ pub(super) fn text(
     let start = match (&own.start, layout) {
         (_, Layout::Zipapp) => format!("CMD [\"python\", \"{TREE}/{file}\"]"),
         (Some(start), _) => start.clone(),
-        (None, _) => {
-            command(entry).unwrap_or_else(|| "# CMD: how the service is started".to_owned())
-        }
+        (None, _) => entry.map_or_else(|| "# CMD: how the service is started".to_owned(), command),
     };
     format!("FROM {image}\n\n{steps}\n{start}\n")
 }
@@ -94,14 +92,7 @@ fn tree(present: &[Layer], has_commands: bool) -> String {
 }
 
 /// What starts an entry.
-fn command(entry: Option<&Entry>) -> Option<String> {
-    Some(match entry? {
-        Entry::Module(module) => format!("CMD [\"python\", \"-m\", \"{module}\"]"),
-        Entry::Function { module, function } => {
-            let import = function.split('.').next().unwrap_or(function);
-            format!(
-                "CMD [\"python\", \"-c\", \"import sys; from {module} import {import}; sys.exit({function}())\"]"
-            )
-        }
-    })
+fn command(entry: &Entry) -> String {
+    let words = entry.command().map(|word| format!("{word:?}"));
+    format!("CMD [{}]", words.join(", "))
 }

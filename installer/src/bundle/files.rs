@@ -7,7 +7,8 @@ use resolver::name::PackageName;
 use super::contents::{BundledWheel, Layer, OutputFile};
 use super::unpacked::Tree;
 use super::{
-    BundleError, BundleRequest, Bundler, Entry, Layout, Parts, dockerfile, evidence, zipapp,
+    BundleError, BundleRequest, Bundler, Entry, Layout, Parts, dockerfile, evidence, name_of,
+    zipapp,
 };
 use crate::wheel::StoredWheel;
 
@@ -33,7 +34,7 @@ impl Files<'_> {
                 let found = self.entry()?;
                 let tree = self.tree(warnings)?;
                 let python = self.request.target.command();
-                let name = format!("{}.pyz", self.name());
+                let name = format!("{}.pyz", name_of(self.request.project));
                 let timestamp = self.bundler.build.timestamp();
                 let file = zipapp::file(&name, &tree.files, &found, &python, timestamp)?;
                 entry = Some(found);
@@ -70,14 +71,6 @@ impl Files<'_> {
             OutputFile::new(format!("{folder}bundle.json"), manifest),
             OutputFile::new(format!("{folder}sbom.cdx.json"), components),
         ]
-    }
-
-    fn name(&self) -> String {
-        let name = self.request.project.package_name();
-        let folder = || self.parts.root.file_name()?.to_str().map(str::to_owned);
-        name.map(|name| name.to_string())
-            .or_else(folder)
-            .unwrap_or_else(|| "service".to_owned())
     }
 
     fn wheel(&self, wheel: &BundledWheel, folder: &str) -> Option<OutputFile> {
@@ -122,7 +115,7 @@ impl Files<'_> {
         for wheel in &self.parts.contents.wheels {
             tree.add(wheel.layer, &self.stored(wheel)?, &python)?;
         }
-        let name = PackageName::new(&self.name());
+        let name = PackageName::new(&name_of(self.request.project));
         tree.add_sources(&name, &self.parts.root, &self.parts.contents.sources)?;
         warnings.append(&mut tree.warnings);
         Ok(tree)

@@ -293,18 +293,19 @@ impl Bundler<'_> {
             }
             written = output.write(&key.unwrap_or_default(), &files)?;
         }
-        let mut bundles = all
-            .into_iter()
-            .zip(requests)
-            .map(|(parts, request)| parts.into_bundle(request, written));
-        let mut bundle = bundles.next().unwrap_or_else(|| Bundle {
+        // The wheels of the first target stand for those of the others.
+        let mut bundle = Bundle {
             folder: first.folder.clone(),
             written,
             wheels: Vec::new(),
             warnings: Vec::new(),
-        });
-        for other in bundles {
-            bundle.warnings.extend(other.warnings);
+        };
+        for (parts, request) in all.into_iter().zip(requests) {
+            let one = parts.into_bundle(request, written);
+            if bundle.wheels.is_empty() {
+                bundle.wheels = one.wheels;
+            }
+            bundle.warnings.extend(one.warnings);
         }
         bundle.warnings.append(&mut warnings);
         Ok(bundle)
@@ -410,6 +411,17 @@ fn names_of(requirements: &[Requirement]) -> Vec<PackageName> {
         .map(|requirement| requirement.name.clone())
         .collect();
     names.into_iter().collect()
+}
+
+/// What a service is called where its name is part of a path: by its name, else by its folder's.
+#[must_use]
+pub fn name_of(project: &Project) -> String {
+    let folder = || project.root.file_name()?.to_str().map(str::to_owned);
+    project
+        .package_name()
+        .map(|name| name.to_string())
+        .or_else(folder)
+        .unwrap_or_else(|| "service".to_owned())
 }
 
 /// What a bundle is made of, and what is known of it.

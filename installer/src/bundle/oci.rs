@@ -8,7 +8,7 @@ use resolver::tag::Platform as TagPlatform;
 use super::contents::{Content, Layer, OutputFile};
 use super::files::Files;
 use super::unpacked::{COMMANDS, python_path};
-use super::{BundleError, BundleRequest, Entry, Parts, Target, dockerfile};
+use super::{BundleError, BundleRequest, Parts, Target, dockerfile};
 use crate::oci::{
     self, Base, ConfigChanges, Form, ImageRequest, ImageWriter, Logins, Output, Platform,
 };
@@ -170,18 +170,8 @@ fn entry(file: OutputFile) -> oci::Entry {
 
 /// What the image starts, as the service's Dockerfile does it, else as it is found out; nothing if neither tells.
 fn command(files: &Files<'_>) -> Option<Vec<String>> {
-    if let Some(words) = files.parts.dockerfile.words() {
-        return Some(words);
-    }
-    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-    Some(match files.entry().ok()? {
-        Entry::Module(module) => words(&["python", "-m", &module]),
-        Entry::Function { module, function } => {
-            let import = function.split('.').next().unwrap_or(&function);
-            let code = format!("import sys; from {module} import {import}; sys.exit({function}())");
-            words(&["python", "-c", &code])
-        }
-    })
+    let own = files.parts.dockerfile.words();
+    own.or_else(|| Some(files.entry().ok()?.command().into()))
 }
 
 /// The target's platform in the words of images.

@@ -19,7 +19,7 @@ use super::BundleError;
 use super::contents::{Layer, OutputFile};
 use super::tree::TreeFile;
 use crate::wheel::{
-    EntryPoint, INSTALLER, Scheme, StoredFile, StoredWheel, Written, installed_text,
+    EntryPoint, INSTALLER, Scheme, StoredFile, StoredWheel, Written, first_name, installed_text,
     rewrite_shebang,
 };
 
@@ -155,6 +155,11 @@ pub(super) fn python_path(folder: &str) -> String {
     SEARCHED.map(|layer| format!("{folder}/{layer}")).join(":")
 }
 
+/// The folders of modules as Python writes them, in the order in which they are searched.
+pub(super) fn searched_layers() -> String {
+    SEARCHED.map(|layer| format!("\"{layer}\"")).join(", ")
+}
+
 fn is_installer(file: &StoredFile, dist_info: &str) -> bool {
     file.path
         .strip_prefix(dist_info)
@@ -201,8 +206,8 @@ fn launcher(python: &str, script: &EntryPoint) -> String {
     let EntryPoint {
         module, attribute, ..
     } = script;
-    let import = attribute.split('.').next().unwrap_or(attribute);
-    let layers = SEARCHED.map(|layer| format!("\"{layer}\"")).join(", ");
+    let import = first_name(attribute);
+    let layers = searched_layers();
     format!(
         r#"#!{}
 import os

@@ -8,7 +8,9 @@ use fs_err as fs;
 
 use super::BundleError;
 use super::contents::{Content, Layer, OutputFile};
+use super::unpacked::searched_layers;
 use crate::build::archive::{Archive, EXECUTABLE, Member, REGULAR, Timestamp};
+use crate::wheel::first_name;
 
 /// What runs first.
 const MAIN: &str = "__main__.py";
@@ -52,13 +54,27 @@ impl Entry {
         }
     }
 
+    /// The words that start it where its modules are found.
+    pub(super) fn command(&self) -> [String; 3] {
+        let (option, what) = match self {
+            Self::Module(module) => ("-m", module.clone()),
+            Self::Function { module, function } => {
+                let import = first_name(function);
+                let code =
+                    format!("import sys; from {module} import {import}; sys.exit({function}())");
+                ("-c", code)
+            }
+        };
+        ["python".to_owned(), option.to_owned(), what]
+    }
+
     fn code(&self) -> String {
         match self {
             Self::Module(module) => format!(
                 "    import runpy\n    runpy.run_module({module:?}, run_name=\"__main__\", alter_sys=True)\n"
             ),
             Self::Function { module, function } => {
-                let import = function.split('.').next().unwrap_or(function);
+                let import = first_name(function);
                 format!("    from {module} import {import}\n    sys.exit({function}())\n")
             }
         }
@@ -109,9 +125,7 @@ pub(super) fn file(
 
 /// The program that unpacks the archive, if that was not done before, and starts what is in it.
 fn bootstrap(folder: &str, entry: &Entry) -> String {
-    let layers = [Layer::Service, Layer::Libraries, Layer::ThirdParty]
-        .map(|layer| format!("\"{layer}\""))
-        .join(", ");
+    let layers = searched_layers();
     let start = entry.code();
     format!(
         r#"import os

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use super::ShareSettings;
-use super::place::{PlaceError, temporary_file};
+use super::place::PlaceError;
 
 /// As for servers: nobody must wait long for what he can do without.
 const RETRIES: usize = 1;
@@ -114,7 +114,7 @@ impl Bucket {
         let Some(found) = there(self.store.get(&self.path(name)).await)? else {
             return Ok(None);
         };
-        let mut file = temporary_file(cache)?;
+        let mut file = cache.temp_file(resolver::cache::Bucket::Archives)?;
         let mut hasher = Sha256::new();
         let mut chunks = found.into_stream();
         while let Some(chunk) = chunks.next().await {

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
 use fs_err as fs;
-use resolver::cache::Cache;
+use resolver::cache::{Bucket, Cache};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use super::Access;
-use super::place::{PlaceError, temporary_file};
+use super::place::PlaceError;
 
 #[derive(Clone)]
 pub(super) struct Folder {
@@ -63,7 +63,7 @@ impl Folder {
             let Some(mut file) = folder.open(&name)? else {
                 return Ok(None);
             };
-            let mut copy = temporary_file(&cache)?;
+            let mut copy = cache.temp_file(Bucket::Archives)?;
             let mut hasher = Sha256::new();
             let mut buffer = vec![0; 1 << 18];
             loop {

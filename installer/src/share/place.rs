@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use resolver::cache::{Bucket as CacheBucket, Cache};
+use resolver::cache::Cache;
 use resolver::index::{IndexError, Objects};
 use tempfile::NamedTempFile;
 
@@ -164,11 +164,4 @@ impl fmt::Display for Place {
             Self::Bucket(bucket) => f.write_str(bucket.shown()),
         }
     }
-}
-
-/// A temporary file that can be moved among the archives.
-pub(super) fn temporary_file(cache: &Cache) -> std::io::Result<NamedTempFile> {
-    let folder = cache.bucket(CacheBucket::Archives);
-    fs_err::create_dir_all(&folder)?;
-    tempfile::Builder::new().prefix(".tmp-").tempfile_in(folder)
 }

@@ -40,7 +40,7 @@ pub(crate) use destination::{modules, remove_leftovers};
 pub(crate) use headers::first as first_header;
 pub(crate) use legacy::metadata_file;
 pub(crate) use record::{Written, installed_text};
-pub(crate) use scripts::shell_quoted;
+pub(crate) use scripts::{first_name, shell_quoted};
 pub(crate) use store::create_file;
 pub(crate) use uninstall::{make_room, remove, remove_stray};
 

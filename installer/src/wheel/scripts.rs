@@ -160,7 +160,7 @@ fn is_dotted(c: char) -> bool {
 /// The text of a script that calls an entry point with `interpreter`.
 #[must_use]
 pub fn script_text(interpreter: &str, module: &str, attribute: &str) -> String {
-    let import = attribute.split('.').next().unwrap_or(attribute);
+    let import = first_name(attribute);
     let shebang = shebang(interpreter);
     format!(
         r#"{shebang}
@@ -173,6 +173,11 @@ if __name__ == "__main__":
     sys.exit({attribute}())
 "#
     )
+}
+
+/// What has to be imported from a module to reach an attribute, which may have dots.
+pub(crate) fn first_name(attribute: &str) -> &str {
+    attribute.split('.').next().unwrap_or(attribute)
 }
 
 /// The first line (or lines) of a script for `interpreter`, without the last line end. Kernels cut long lines and

@@ -280,7 +280,7 @@ fn write(
     mut parts: mpsc::Receiver<Vec<bytes::Bytes>>,
     hashes: &[Hash],
 ) -> io::Result<(NamedTempFile, Vec<Hash>)> {
-    let mut file = temporary_file(cache)?;
+    let mut file = cache.temp_file(Bucket::Archives)?;
     let mut digests = Digests::new(hashes);
     while let Some(part) = parts.blocking_recv() {
         for chunk in &part {
@@ -335,7 +335,7 @@ async fn copy(cache: Cache, url: Url, wanted: Wanted) -> Result<PathBuf, IndexEr
         let path = local_path(&url)?;
         let copied = || -> io::Result<(NamedTempFile, Vec<Hash>)> {
             let mut source = fs_err::File::open(&path)?;
-            let mut file = temporary_file(&cache)?;
+            let mut file = cache.temp_file(Bucket::Archives)?;
             let mut digests = Digests::new(&wanted.hashes);
             let mut buffer = vec![0; 1 << 20];
             loop {
@@ -352,12 +352,6 @@ async fn copy(cache: Cache, url: Url, wanted: Wanted) -> Result<PathBuf, IndexEr
         keep(&cache, file, &computed, &wanted)
     })
     .await
-}
-
-fn temporary_file(cache: &Cache) -> io::Result<NamedTempFile> {
-    let folder = cache.bucket(Bucket::Archives);
-    fs_err::create_dir_all(&folder)?;
-    tempfile::Builder::new().prefix(".tmp-").tempfile_in(folder)
 }
 
 fn cannot_keep(filename: &str, error: io::Error) -> IndexError {
