@@ -165,7 +165,8 @@ fn client_options(settings: &ShareSettings) -> Result<ClientOptions, Error> {
     let mut options = ClientOptions::new()
         .with_connect_timeout(timeout)
         .with_timeout(LONGEST_TRANSFER);
-    for path in &http.certificates {
+    let access = &http.access;
+    for path in access.roots.iter().chain(&access.more_roots) {
         let pem = fs_err::read(path).map_err(|error| Error::Generic {
             store: "remote cache",
             source: error.into(),
