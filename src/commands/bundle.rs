@@ -6,11 +6,11 @@ use std::path::PathBuf;
 
 use installer::bundle::{
     Bundle, BundleError, BundleRequest, Bundler, Entry, Image, Layout, LocalVersion, Options, Pin,
-    Target, name_of,
+    Target, name_of, read_lock,
 };
 use installer::oci::{Base, Logins, OciError};
 use installer::plan::Selection;
-use resolver::lock::{self, Lockfile};
+use resolver::lock;
 use resolver::monorepo::{Monorepo, Part, Purpose};
 use resolver::name::GroupName;
 use resolver::project::Project;
@@ -203,14 +203,11 @@ fn bundle(
 ) -> Result<(), Failure> {
     cx.use_remote_cache(&args.remote_cache);
     let project = cx.project()?;
-    let lockfile = Lockfile::read(&project.root).map_err(|error| failure(cx, error.into()))?;
-    let extras = lockfile
-        .as_ref()
-        .map_or(&project.extras, |lockfile| &lockfile.extras);
+    let lockfile = read_lock(project).map_err(|error| failure(cx, error))?;
     let groups = &args.groups;
     let selection = Selection {
         groups: groups.choose(project, DefaultGroups::Main, cx.console)?,
-        extras: args.extras.choose(extras.keys())?,
+        extras: args.extras.choose(lockfile.extras.keys())?,
     };
     let build = cx.build_frontend()?;
     let bundler = Bundler {
@@ -231,6 +228,7 @@ fn bundle(
         .into_iter()
         .map(|target| BundleRequest {
             project,
+            lockfile: &lockfile,
             selection: selection.clone(),
             folder: if is_shared {
                 folder.clone()

@@ -45,7 +45,7 @@ use std::path::PathBuf;
 use resolver::cache::{Bucket, Cache};
 use resolver::dist::Source;
 use resolver::index::Index;
-use resolver::lock::LockedPackage;
+use resolver::lock::{LockedPackage, Lockfile};
 use resolver::name::PackageName;
 use resolver::project::Project;
 use resolver::requirement::Requirement;
@@ -60,7 +60,8 @@ pub use self::oci::Image;
 use self::output::Output;
 pub use self::pin::Pin;
 pub use self::target::{Target, TargetError};
-use self::wanted::{Wanted, read_lock};
+use self::wanted::Wanted;
+pub use self::wanted::read_lock;
 pub use self::zipapp::Entry;
 use crate::build::BuildFrontend;
 use crate::environment::Environment;
@@ -71,7 +72,9 @@ use crate::wheel::Store;
 pub struct BundleRequest<'a> {
     /// The service.
     pub project: &'a Project,
-    /// Which part of its lock; usually the group `main` alone.
+    /// Its lock, as [`read_lock`] gives it.
+    pub lockfile: &'a Lockfile,
+    /// Which part of the lock; usually the group `main` alone.
     pub selection: Selection,
     /// What for.
     pub target: Target,
@@ -196,17 +199,15 @@ impl Bundler<'_> {
     /// Makes the bundle of a service. Blocks.
     ///
     /// # Errors
-    /// When the lock is missing or stale, something can't be built or fetched, or nothing fits the target. What was
-    /// there before stays then.
+    /// When something can't be built or fetched, or nothing fits the target. What was there before stays then.
     pub fn bundle(
         &self,
         request: &BundleRequest<'_>,
         reporter: &dyn Reporter,
     ) -> Result<Bundle, BundleError> {
-        let lockfile = read_lock(request.project)?;
-        let wanted = Wanted::of(request, &lockfile)?;
+        let wanted = Wanted::of(request)?;
         let output = Output::open(request.folder.clone(), self.index.cache())?;
-        let mut parts = self.own_parts(&wanted, &lockfile, request, reporter)?;
+        let mut parts = self.own_parts(&wanted, request, reporter)?;
         let expected: Option<Vec<BundledWheel>> = wanted
             .third_party
             .iter()
@@ -253,13 +254,12 @@ impl Bundler<'_> {
             }
             .into());
         };
-        let lockfile = read_lock(first.project)?;
         let output = Output::open(first.folder.clone(), self.index.cache())?;
         let mut all = Vec::with_capacity(requests.len());
         let mut keys = Vec::with_capacity(requests.len());
         for request in requests {
-            let wanted = Wanted::of(request, &lockfile)?;
-            let mut parts = self.own_parts(&wanted, &lockfile, request, reporter)?;
+            let wanted = Wanted::of(request)?;
+            let mut parts = self.own_parts(&wanted, request, reporter)?;
             self.add_third_party(&mut parts, &wanted, request, reporter)?;
             // Without a digest, what a base's name stands for can't be known without asking.
             let base = image.key(&request.target, &parts);
@@ -323,9 +323,8 @@ impl Bundler<'_> {
         compile: bool,
         reporter: &dyn Reporter,
     ) -> Result<Bundle, BundleError> {
-        let lockfile = read_lock(request.project)?;
-        let wanted = Wanted::of(request, &lockfile)?;
-        let mut parts = self.own_parts(&wanted, &lockfile, request, reporter)?;
+        let wanted = Wanted::of(request)?;
+        let mut parts = self.own_parts(&wanted, request, reporter)?;
         self.add_third_party(&mut parts, &wanted, request, reporter)?;
         let files = Files {
             bundler: self,
@@ -362,14 +361,13 @@ impl Bundler<'_> {
     /// Builds each of the repository's projects that the service needs twice, and tells whose builds differ. Blocks.
     ///
     /// # Errors
-    /// When the lock is missing or stale, or something can't be built.
+    /// When something can't be built.
     pub fn verify(
         &self,
         request: &BundleRequest<'_>,
         reporter: &dyn Reporter,
     ) -> Result<Vec<Unstable>, BundleError> {
-        let lockfile = read_lock(request.project)?;
-        let wanted = Wanted::of(request, &lockfile)?;
+        let wanted = Wanted::of(request)?;
         let local = Local {
             cache: self.index.cache(),
             build: self.build,

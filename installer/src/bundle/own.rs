@@ -26,12 +26,11 @@ impl Bundler<'_> {
     pub(super) fn own_parts(
         &self,
         wanted: &Wanted<'_>,
-        lockfile: &Lockfile,
         request: &BundleRequest<'_>,
         reporter: &dyn Reporter,
     ) -> Result<Parts, BundleError> {
         let (project, options) = (request.project, &request.options);
-        let local = self.local_wheels(wanted, lockfile, request, reporter)?;
+        let local = self.local_wheels(wanted, request, reporter)?;
         let is_main = request.selection.groups.contains(&GroupName::main());
         if is_main && !options.allow_stale_libraries {
             check_requirements(&local, &wanted.packages, &request.target)?;
@@ -71,12 +70,11 @@ impl Bundler<'_> {
     fn local_wheels<'m>(
         &self,
         wanted: &'m Wanted<'_>,
-        lockfile: &Lockfile,
         request: &BundleRequest<'_>,
         reporter: &dyn Reporter,
     ) -> Result<Vec<LocalWheel<'m>>, BundleError> {
         let members = &wanted.members;
-        let options = &request.options;
+        let (lockfile, options) = (request.lockfile, &request.options);
         let local = Local {
             cache: self.index.cache(),
             build: self.build,

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Bundle, BundleError, BundleRequest, Bundler, Layout, LocalVersion, Options, Pin, Reporter,
-    Target,
+    Target, read_lock,
 };
 use crate::build::BuildFrontend;
 use crate::build::archive::{Archive, Member, REGULAR, Timestamp, read_members};
@@ -204,8 +204,10 @@ impl World {
             build: &self.build,
             runtime: self.runtime.handle().clone(),
         };
+        let project = self.project();
         let request = BundleRequest {
-            project: &self.project(),
+            project: &project,
+            lockfile: &read_lock(&project)?,
             selection: Selection {
                 groups: [GroupName::main()].into(),
                 ..Selection::default()
@@ -807,8 +809,10 @@ fn builds_are_compared_with_one_another() {
         build: &world.build,
         runtime: world.runtime.handle().clone(),
     };
+    let project = world.project();
     let request = BundleRequest {
-        project: &world.project(),
+        project: &project,
+        lockfile: &read_lock(&project).unwrap(),
         selection: Selection {
             groups: [GroupName::main()].into(),
             ..Selection::default()

@@ -31,11 +31,8 @@ pub(super) struct Member {
 
 impl<'l> Wanted<'l> {
     /// What a lock wants for the target of a request, checked as far as that needs no building and no network.
-    pub(super) fn of(
-        request: &BundleRequest<'_>,
-        lockfile: &'l Lockfile,
-    ) -> Result<Self, BundleError> {
-        let project = request.project;
+    pub(super) fn of(request: &BundleRequest<'l>) -> Result<Self, BundleError> {
+        let (project, lockfile) = (request.project, request.lockfile);
         let root = resolver::path::resolve(&project.root);
         check_python(project, &request.target)?;
         let graph = Graph::of(project)?;
@@ -70,7 +67,10 @@ impl<'l> Wanted<'l> {
 }
 
 /// The lock of a service, if a bundle can be made from it.
-pub(super) fn read_lock(project: &Project) -> Result<Lockfile, BundleError> {
+///
+/// # Errors
+/// When it is missing, stale, or written by a Poetry that did not note groups and markers.
+pub fn read_lock(project: &Project) -> Result<Lockfile, BundleError> {
     let service = || project.root.clone();
     let lockfile = Lockfile::read(&project.root)?
         .ok_or_else(|| BundleError::NotLocked { service: service() })?;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use installer::bundle::{BundleRequest, Bundler, Options, Target};
+use installer::bundle::{BundleRequest, Bundler, Options, Target, read_lock};
 use installer::plan::Selection;
 
 use crate::console::{BOLD, Console, INFO, NAME, Output, VALUE, Verbosity};
@@ -57,8 +57,11 @@ pub(super) fn run(cx: &Context, args: &VenvArgs) -> Result<(), Failure> {
     let environment = environments.create_at(&args.path, &python, args.clear)?;
     let build = cx.build_frontend_for(environment.interpreter.clone())?;
     let target = Target::named(args.platform.as_deref(), None, &environment.interpreter);
+    into.line("Installing dependencies");
+    let lockfile = read_lock(project).map_err(|error| super::failure(cx, error))?;
     let request = BundleRequest {
         project,
+        lockfile: &lockfile,
         selection: Selection {
             groups,
             ..Selection::default()
@@ -73,7 +76,6 @@ pub(super) fn run(cx: &Context, args: &VenvArgs) -> Result<(), Failure> {
         build: &build,
         runtime: cx.runtime()?.handle().clone(),
     };
-    into.line("Installing dependencies");
     let silent = Console::new(Output {
         verbosity: Verbosity::Quiet,
         ..Output::default()

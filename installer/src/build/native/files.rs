@@ -8,7 +8,7 @@ use rustc_hash::FxHashSet;
 use toml::{Table, Value};
 
 use super::glob::{glob, walk};
-use super::ignored::ignored_files;
+use super::ignored::ignored_among;
 use super::manifest::{invalid, tool_poetry};
 use crate::build::BuildError;
 
@@ -160,7 +160,6 @@ impl Module {
         project: &Project,
         format: Format,
     ) -> Result<Vec<SelectedFile>, BuildError> {
-        let excluded = self.excluded(project)?;
         let mut files = IndexMap::new();
         for package in &self.packages {
             let in_wheel = format == Format::Wheel;
@@ -172,14 +171,12 @@ impl Module {
             let target = package.target.as_deref().filter(|_| in_wheel);
             let mut add = |path: &Path| -> Result<(), BuildError> {
                 let path = fs_err::canonicalize(path)?;
-                if !excluded.holds(relative(&path, &self.root)?) {
-                    let name = relative(&path, &source_root)?;
-                    let name =
-                        target.map_or_else(|| name.to_owned(), |to| Path::new(to).join(name));
-                    files
-                        .entry(path.clone())
-                        .or_insert(SelectedFile { path, name });
-                }
+                relative(&path, &self.root)?;
+                let name = relative(&path, &source_root)?;
+                let name = target.map_or_else(|| name.to_owned(), |to| Path::new(to).join(name));
+                files
+                    .entry(path.clone())
+                    .or_insert(SelectedFile { path, name });
                 Ok(())
             };
             for element in &package.elements {
@@ -193,6 +190,8 @@ impl Module {
                 }
             }
         }
+        let excluded = self.excluded(project, files.keys())?;
+        files.retain(|path, _| relative(path, &self.root).is_ok_and(|name| !excluded.holds(name)));
         for element in self
             .includes
             .iter()
@@ -220,9 +219,14 @@ impl Module {
         Ok(files.into_values().collect())
     }
 
-    /// What `exclude` names and git ignores, less what `include` names.
-    fn excluded(&self, project: &Project) -> Result<Excluded, BuildError> {
-        let mut names = ignored_files(&self.root);
+    /// What `exclude` names, and which of the files git ignores, less what `include` names.
+    fn excluded<'f>(
+        &self,
+        project: &Project,
+        files: impl Iterator<Item = &'f PathBuf>,
+    ) -> Result<Excluded, BuildError> {
+        let own: Vec<String> = files.filter_map(|file| self.own_name(file)).collect();
+        let mut names = ignored_among(&self.root, own.iter().map(String::as_str));
         for entry in list(tool_poetry(project), "exclude")? {
             let pattern = entry
                 .as_str()
@@ -251,8 +255,13 @@ impl Module {
         };
         files
             .iter()
-            .filter_map(|file| Some(posix(file.strip_prefix(&self.root).ok()?)))
+            .filter_map(|file| self.own_name(file))
             .collect()
+    }
+
+    /// The project-relative name of a file.
+    fn own_name(&self, file: &Path) -> Option<String> {
+        Some(posix(file.strip_prefix(&self.root).ok()?))
     }
 }
 
