@@ -121,6 +121,8 @@ fn is_known_to_differ(base: &str, line: &str) -> bool {
     // All sources are written anew by the reference, without their comments and with ever more empty lines.
     let rewrites_sources =
         is(&["sources", "sources-pypi", "groups", "disorder"]) && line.starts_with("source ");
+    // A second group `dev` beside the old section for it would put that section out of effect.
+    let is_old_dev = base == "legacy-dev" && (line.contains("-D") || line.contains("-G dev"));
     // New lines of a file whose line ends differ.
     let is_mixed = base == "mixed-ends" && line == "remove click";
     parts_comments
@@ -131,4 +133,5 @@ fn is_known_to_differ(base: &str, line: &str) -> bool {
         || parts_tables
         || rewrites_sources
         || is_mixed
+        || is_old_dev
 }

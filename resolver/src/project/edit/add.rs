@@ -5,7 +5,7 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use super::document::Below;
-use super::{EditError, Manifest};
+use super::{DEV_DEPENDENCIES, EditError, Manifest};
 use crate::lock::toml_text::{push_key, push_string, push_texts};
 use crate::name::{GroupName, PackageName, normalize};
 use crate::project::Declared;
@@ -136,10 +136,25 @@ impl Manifest {
     }
 
     /// Poetry: a file that has groups in `[tool.poetry]` alone gets its new ones there, too.
+    ///
+    /// Where the old section stands for `dev`, it is what is added to. Poetry begins a second `dev` beside it, whose
+    /// members then are the only ones.
     fn group_lists(&self, group: &str) -> Lists {
         let is_same = |a: &str, b: &str| GroupName::new(a) == GroupName::new(b);
         let standard = self.document.keys(&[STANDARD_GROUPS]);
         let declared = self.document.keys(&TOOL_GROUPS);
+        if is_same(group, "dev")
+            && self.document.item(&DEV_DEPENDENCIES).is_some()
+            && !standard
+                .iter()
+                .chain(&declared)
+                .any(|name| is_same(name, group))
+        {
+            return Lists {
+                standard: None,
+                declared: owned(&DEV_DEPENDENCIES),
+            };
+        }
         let has_lines = !standard.is_empty() || self.document.item(&TOOL_GROUPS).is_none();
         let key = spelled(&standard, group, is_same);
         let mut table = owned(&TOOL_GROUPS);

@@ -18,6 +18,9 @@ use crate::file;
 use crate::version::Version;
 use document::{Below, Document};
 
+/// The section of an older Poetry that stands for the group `dev`.
+const DEV_DEPENDENCIES: [&str; 3] = ["tool", "poetry", "dev-dependencies"];
+
 /// The text of a `pyproject.toml` that is being changed.
 #[derive(Clone, Debug)]
 pub struct Manifest {

@@ -4,14 +4,13 @@ use std::collections::BTreeSet;
 
 use toml_edit::Item;
 
-use super::{EditError, Manifest};
+use super::{DEV_DEPENDENCIES, EditError, Manifest};
 use crate::name::{GroupName, PackageName};
 use crate::project::ProjectError;
 use crate::requirement::Requirement;
 
 const GROUPS: &str = "dependency-groups";
 const TOOL_GROUPS: [&str; 3] = ["tool", "poetry", "group"];
-const DEV_DEPENDENCIES: [&str; 3] = ["tool", "poetry", "dev-dependencies"];
 
 impl Manifest {
     /// Removes packages, by names as typed: from one group, or from the project's own dependencies and all groups.

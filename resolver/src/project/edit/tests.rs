@@ -148,3 +148,22 @@ fn a_file_is_written_at_once_with_its_mode() {
     assert_eq!(text, "[project]\nname = \"x\"\nversion = \"2\" # one\n");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
+
+/// Poetry begins a second group of that name, and forgets what is in the old section.
+#[test]
+fn the_old_section_for_developers_is_added_to() {
+    let text = "[tool.poetry]\nname = \"x\"\n\n[tool.poetry.dev-dependencies]\npytest = \"^8\"\n\n[build-system]\n";
+    let dev = Destination {
+        group: "dev",
+        extra: None,
+    };
+    let new = added(text, dev, "ipdb", "version = \"^0.13\"");
+    assert_eq!(new, text.replace("\"^8\"\n", "\"^8\"\nipdb = \"^0.13\"\n"));
+    // Unless there is a group already.
+    let both = format!("{text}\n[dependency-groups]\ndev = [\"a\"]\n");
+    let new = added(&both, dev, "ipdb", "version = \"^0.13\"");
+    assert!(
+        new.ends_with("dev = [\"a\", \"ipdb (>=0.13,<0.14)\"]\n"),
+        "{new}"
+    );
+}
