@@ -61,9 +61,9 @@ pub(crate) struct Globals {
     /// Ask no questions, take the defaults
     #[arg(short, long, global = true)]
     pub(crate) no_interaction: bool,
-    /// Accepted for Poetry's sake: there are no plugins
+    /// Don't tell which plugins the project wants: there are none
     #[arg(long, global = true)]
-    no_plugins: bool,
+    pub(crate) no_plugins: bool,
     /// Ask indexes again instead of trusting what is cached of their answers
     #[arg(long, global = true)]
     pub(crate) no_cache: bool,

@@ -32,6 +32,7 @@ use crate::console::{Console, INFO};
 use crate::environment::{self, Environments, Surroundings};
 use crate::failure::{self, Failure};
 use crate::keyring::Keyring;
+use crate::plugins;
 use crate::progress::{Notes, Resolving};
 use crate::remote_cache::RemoteCacheArgs;
 use crate::settings::{Places, Settings, SettingsError};
@@ -51,6 +52,8 @@ pub(crate) struct Context<'a> {
     /// Where the search for the project begins.
     start: PathBuf,
     pub(crate) no_cache: bool,
+    /// Shall nothing be said about plugins?
+    no_plugins: bool,
     /// May questions be asked?
     pub(crate) is_interactive: bool,
     variables: Variables,
@@ -104,6 +107,7 @@ impl<'a> Context<'a> {
         let variables = Variables::of_process();
         Ok(Self {
             is_interactive: !globals.no_interaction && !console.is_quiet(),
+            no_plugins: globals.no_plugins,
             ..Self::begin(console, start, globals.no_cache, variables)
         })
     }
@@ -128,6 +132,7 @@ impl<'a> Context<'a> {
             began: SystemTime::now(),
             start,
             no_cache,
+            no_plugins: false,
             is_interactive: false,
             variables,
             places: OnceCell::new(),
@@ -169,6 +174,7 @@ impl<'a> Context<'a> {
     fn begin_as(&self, root: PathBuf, variables: Variables) -> Self {
         Self {
             is_interactive: self.is_interactive,
+            no_plugins: self.no_plugins,
             runtime: Rc::clone(&self.runtime),
             indexes: Rc::clone(&self.indexes),
             remote_cache: Rc::clone(&self.remote_cache),
@@ -227,6 +233,14 @@ impl<'a> Context<'a> {
             let project = Project::read(self.root()?)?;
             for warning in &project.warnings {
                 self.console.warning(warning);
+            }
+            if !self.no_plugins {
+                for plugin in plugins::missing(&project) {
+                    self.console.warning(format_args!(
+                        "Warning: this project wants the plugin `{plugin}`, which mpoetry has nothing for: \
+                         what it does is not done"
+                    ));
+                }
             }
             Ok(project)
         })

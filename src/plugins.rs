@@ -1,6 +1,8 @@
 //! Plugins of Poetry: there are none here, but what the best known ones do can be had.
 
 use clap::CommandFactory;
+use resolver::name::PackageName;
+use resolver::project::Project;
 
 use crate::cli::Cli;
 
@@ -87,6 +89,12 @@ const KNOWN: [Plugin; 9] = [
 
 const DOTENV: &str =
     "let the shell read the file: `(set -a; . ./.env; exec mpoetry run …)`, or use direnv";
+
+/// The plugins that a project wants and that nothing stands in for.
+pub(crate) fn missing(project: &Project) -> impl Iterator<Item = &PackageName> {
+    let wanted = project.required_plugins.iter();
+    wanted.filter(|plugin| Plugin::known(plugin.as_str()).is_none())
+}
 
 impl Plugin {
     /// Those whose command this program has.

@@ -114,3 +114,24 @@ fn an_update_is_told_not_pretended() {
     Nothing to update: this program stands for Poetry 2.5.1.
     ");
 }
+
+/// What the usual plugins do is built in. Of another one the project has to do without.
+#[test]
+fn plugins_that_a_project_wants_are_told() {
+    let fx = Fixture::project(
+        "[project]\nname = \"a\"\nversion = \"1\"\n\
+         [tool.poetry.requires-plugins]\npoetry-plugin-export = \">=1.8\"\npoetry_dynamic_versioning = \"*\"\n",
+    );
+    insta::assert_snapshot!(fx.mpoetry(["version"]), @"
+    exit: 0
+    ----- stdout -----
+    a 1
+    ----- stderr -----
+    Warning: this project wants the plugin `poetry-dynamic-versioning`, which mpoetry has nothing for: what it does is not done
+    ");
+    insta::assert_snapshot!(fx.mpoetry(["version", "--no-plugins"]), @"
+    exit: 0
+    ----- stdout -----
+    a 1
+    ");
+}

@@ -65,6 +65,8 @@ pub struct Project {
     pub sources: Vec<Source>,
     /// `[build-system]`.
     pub build_system: BuildSystem,
+    /// `[tool.poetry.requires-plugins]`: the plugins that Poetry has to have for this project.
+    pub required_plugins: Vec<PackageName>,
     /// What the user should know: one line each (`""` as a constraint, …).
     pub warnings: Vec<String>,
 }

@@ -77,6 +77,9 @@ pub(super) fn project(root: &Path, text: &str) -> Result<Project, ProjectError> 
         extra_requirements,
         sources,
         build_system: build_system(&document),
+        required_plugins: table_at(tool_poetry, &["requires-plugins"])
+            .map(|plugins| plugins.keys().map(|name| PackageName::new(name)).collect())
+            .unwrap_or_default(),
         warnings: reader.into_warnings(),
         document,
     })
