@@ -14,6 +14,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use installer::bundle::Waiting;
 use installer::environment::Installed;
 use installer::plan::{Operation, Plan, SkipReason};
 use installer::publish::Published;
@@ -291,6 +292,8 @@ impl installer::install::Reporter for Installing<'_> {
 /// Tells how a bundle is made.
 pub(crate) struct Bundling<'a> {
     console: &'a Console,
+    /// Are steps told? What one waits for is told anyway.
+    has_steps: bool,
     bar: LateBar,
 }
 
@@ -299,12 +302,24 @@ impl<'a> Bundling<'a> {
     pub(crate) fn start(console: &'a Console) -> Self {
         Self {
             console,
+            has_steps: true,
             bar: LateBar::new(console, None, "{spinner:.blue} ({elapsed}) {wide_msg}"),
+        }
+    }
+
+    /// The same for whoever has his own words for the steps.
+    pub(crate) fn start_silently(console: &'a Console) -> Self {
+        Self {
+            has_steps: false,
+            ..Self::start(console)
         }
     }
 
     fn line(&self, doing: &str, package: &PackageName) {
         self.bar.bar.set_message(format!("{doing} {package}"));
+        if !self.has_steps {
+            return;
+        }
         let mark = INFO.bold();
         self.bar.bar.suspend(|| {
             self.console.line(format_args!(
@@ -325,6 +340,18 @@ impl installer::bundle::Reporter for Bundling<'_> {
 
     fn downloading(&self, package: &PackageName) {
         self.line("Downloading", package);
+    }
+
+    fn waiting(&self, what: Waiting<'_>) {
+        let text = match what {
+            Waiting::Bundle(folder) => format!("writes {}", folder.display()),
+            Waiting::Build(package) => format!("builds {package}"),
+        };
+        self.bar.bar.suspend(|| {
+            self.console.error_line(format_args!(
+                "{INFO}Waiting for another process that {text}...{INFO:#}"
+            ));
+        });
     }
 }
 

@@ -11,6 +11,7 @@ mod contents;
 use std::fs::TryLockError;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use data_encoding::HEXLOWER;
 use fs_err as fs;
@@ -86,6 +87,9 @@ const MAGIC: &[u8; 4] = b"MPC1";
 const HEADER: usize = 8;
 /// Locked by all that use the cache.
 const IN_USE: &str = ".in-use.lock";
+/// Whoever waits longer than this wants to know for what.
+const MOMENT: Duration = Duration::from_millis(300);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 impl Cache {
     /// A cache below `root`, which need not exist yet.
@@ -187,6 +191,29 @@ impl Cache {
         let file = lock_file(&self.path(bucket, &format!("{key}.lock")))?;
         file.lock()?;
         Ok(Lock { _file: file })
+    }
+
+    /// The same as [`Cache::lock`]. `busy` is called if somebody else still holds the lock after a moment.
+    ///
+    /// # Errors
+    /// When the lock file can't be made.
+    pub fn lock_or_tell(&self, bucket: Bucket, key: &str, busy: impl FnOnce()) -> io::Result<Lock> {
+        let file = lock_file(&self.path(bucket, &format!("{key}.lock")))?;
+        let began = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Lock { _file: file }),
+                Err(TryLockError::WouldBlock) if began.elapsed() < MOMENT => {
+                    std::thread::sleep(LOOK_AGAIN);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    busy();
+                    file.lock()?;
+                    return Ok(Lock { _file: file });
+                }
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
     }
 
     /// Tells that this process uses the cache, until the value is dropped. Waits while another one takes things away.
@@ -357,6 +384,27 @@ mod tests {
     #[test]
     fn digests_tell_parts_apart() {
         assert_ne!(Cache::digest(&["ab", "c"]), Cache::digest(&["a", "bc"]));
+    }
+
+    #[test]
+    fn who_waits_for_a_lock_is_told_after_a_moment() {
+        let (_folder, cache) = cache();
+        let told = std::cell::Cell::new(0);
+        let tell = || told.set(told.get() + 1);
+        drop(cache.lock_or_tell(Bucket::Builds, "thing", tell).unwrap());
+        assert_eq!(told.get(), 0);
+        let held = cache.lock(Bucket::Builds, "thing").unwrap();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let other = cache.clone();
+        let thread = std::thread::spawn(move || {
+            let busy = || sender.send("busy").unwrap();
+            drop(other.lock_or_tell(Bucket::Builds, "thing", busy).unwrap());
+            sender.send("done").unwrap();
+        });
+        assert_eq!(receiver.recv().unwrap(), "busy");
+        drop(held);
+        assert_eq!(receiver.recv().unwrap(), "done");
+        thread.join().unwrap();
     }
 
     #[test]

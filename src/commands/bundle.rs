@@ -2,6 +2,7 @@
 
 mod venv;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use installer::bundle::{
@@ -72,6 +73,9 @@ pub(crate) struct BundleArgs {
     /// Bundle even if a library now requires what the lock file does not provide
     #[arg(long)]
     allow_stale_libs: bool,
+    /// Bundle even if wheels bring different files of one name, of which an installer keeps one
+    #[arg(long)]
+    allow_overlaps: bool,
     /// Build this repository's wheels twice and tell which builds differ, instead of bundling
     #[arg(long)]
     verify: bool,
@@ -162,6 +166,9 @@ pub(crate) fn run(cx: &Context, args: &BundleArgs) -> Result<(), Failure> {
     let folders = services(cx, args)?;
     let options = options(args)?;
     let count = folders.len();
+    if count > 1 && args.form.output.is_some() {
+        check_names(cx, &folders)?;
+    }
     let mut failed = Vec::new();
     for (place, folder) in folders.iter().enumerate() {
         if place > 0 {
@@ -370,6 +377,7 @@ fn options(args: &BundleArgs) -> Result<Options, Failure> {
         libraries_only: args.only_libs,
         dockerfile: form.dockerfile,
         allow_stale_libraries: args.allow_stale_libs,
+        allow_overlaps: args.allow_overlaps,
         require_hashes: args.require_hashes,
         wheels_from: args.targets.wheel_from.clone(),
         entry,
@@ -422,6 +430,22 @@ fn output(args: &BundleArgs, project: &Project, is_one_of_many: bool) -> Result<
     } else {
         output
     })
+}
+
+/// Several bundles lie beside one another by the names of their services.
+fn check_names(cx: &Context, folders: &[PathBuf]) -> Result<(), Failure> {
+    let mut known: BTreeMap<String, &PathBuf> = BTreeMap::new();
+    for folder in folders {
+        let name = name_of(cx.of_member(folder.clone()).project()?);
+        if let Some(other) = known.get(&name) {
+            let (one, other) = (folder.display(), other.display());
+            let text = format!("both {other} and {one} are called `{name}`");
+            let advice = "Bundle them one after the other, into different folders.";
+            return Err(Failure::new(text).hint(advice));
+        }
+        known.insert(name, folder);
+    }
+    Ok(())
 }
 
 /// The folders of all services that are asked for.
@@ -505,6 +529,9 @@ pub(super) fn find_service(cx: &Context, word: &str) -> Result<PathBuf, Failure>
                     let names: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();
                     Some(format!("Did you mean {}?", names.join(" or ")))
                 }
+                SelectError::Ambiguous { .. } => {
+                    Some("Give the path of the one that is meant.".to_owned())
+                }
                 _ => None,
             };
             Failure::caused(error).hint_if(near).of_usage()
@@ -512,6 +539,16 @@ pub(super) fn find_service(cx: &Context, word: &str) -> Result<PathBuf, Failure>
 }
 
 fn failure(cx: &Context, error: BundleError) -> Failure {
+    if let BundleError::Several(errors) = error {
+        let text = format!(
+            "nothing was bundled because of these {} errors",
+            errors.len()
+        );
+        for error in errors {
+            failure(cx, error).print(cx.console);
+        }
+        return Failure::new(text);
+    }
     let lock = "Run `mpoetry lock` in that folder, and bundle again.";
     let advice = match &error {
         BundleError::NotLocked { .. } | BundleError::StaleLock { .. } | BundleError::OldLock { .. } => {
@@ -531,12 +568,27 @@ fn failure(cx: &Context, error: BundleError) -> Failure {
             Some("Say how it starts: `--entry-point module` or `--entry-point module:function`.".to_owned())
         }
         BundleError::Overlap { .. } => Some(
-            "One of them would overwrite the other's file; wheels (`--format wheels`) leave that to pip."
+            "One of them would overwrite the other's file. If it does not matter which of the two is kept, add \
+             `--allow-overlaps`."
                 .to_owned(),
         ),
+        BundleError::Build { log: Some(log), .. } => {
+            Some(format!("What its back end has printed is kept in {}.", log.display()))
+        }
+        BundleError::OutOfReach { .. } => Some(
+            "Run it again when they can be reached. What was fetched so far stays in the cache.".to_owned(),
+        ),
+        BundleError::OutputInSource { .. }
+        | BundleError::OutputInPackage { .. }
+        | BundleError::OutputOverProject { .. } => Some(
+            "Choose another folder with `--output`; without it, it is `dist` beside the service's pyproject.toml."
+                .to_owned(),
+        ),
+        BundleError::Occupied { .. } => {
+            Some("Remove it if nobody needs them, or choose another folder with `--output`.".to_owned())
+        }
         BundleError::Image(error) => error.advice(),
         BundleError::Fetch(error) => error.advice(cx.console.is_verbose()),
-        BundleError::SeveralMissing { first, .. } => first.advice(cx.console.is_verbose()),
         _ => None,
     };
     Failure::caused(error).hint_if(advice)

@@ -5,6 +5,7 @@ mod affected;
 mod bad_index;
 mod build;
 mod bundle;
+mod bundle_errors;
 mod bundle_formats;
 mod cache;
 mod check;

@@ -49,6 +49,14 @@ fn is_built(fx: &Fixture, outcome: &Outcome) -> bool {
     built
 }
 
+/// What is on stderr, without what Poetry says of old spellings.
+fn said(outcome: &Outcome) -> String {
+    let lines = outcome.stderr.lines();
+    lines
+        .filter(|line| !line.contains("is deprecated"))
+        .collect()
+}
+
 /// All files below a folder, by path.
 fn files(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
@@ -406,14 +414,19 @@ fn a_bucket_serves() {
     use std::io::{Read, Write};
 
     let server = std::env::var("MPOETRY_TEST_S3").expect("host and port");
-    let mut stream = std::net::TcpStream::connect(&server).expect("the server listens");
-    let head = format!(
-        "PUT /wheels HTTP/1.0\r\nHost: {server}\r\nAuthorization: AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0\r\nContent-Length: 0\r\n\r\n"
-    );
-    stream.write_all(head.as_bytes()).expect("it reads");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("it answers");
-    assert!(answer.contains(" 200 "), "{answer}");
+    let ask = |method: &str, path: &str, body: &str| {
+        let mut stream = std::net::TcpStream::connect(&server).expect("the server listens");
+        let length = body.len();
+        let head = format!(
+            "{method} {path} HTTP/1.0\r\nHost: {server}\r\nAuthorization: AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        stream.write_all(head.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        assert!(answer.contains(" 200 "), "{answer}");
+        answer
+    };
+    ask("PUT", "/wheels", "");
 
     let mut fx = locked();
     fx.set("AWS_ENDPOINT", &format!("http://{server}"));
@@ -424,21 +437,54 @@ fn a_bucket_serves() {
     let prefix = fx.top().file_name().expect("a name").display().to_string();
     let url = format!("s3://wheels/{prefix}");
     let remote = ["--remote-cache", url.as_str()];
+    let objects = || -> Vec<String> {
+        let list = ask("GET", &format!("/wheels?list-type=2&prefix={prefix}/"), "");
+        let keys = list.split("<Key>").skip(1);
+        keys.filter_map(|rest| Some(rest.split_once('<')?.0.to_owned()))
+            .collect()
+    };
+    let (outcome, _) = bundle(&fx, "none", &remote);
+    assert!(is_built(&fx, &outcome));
+    assert_eq!(objects(), Vec::<String>::new(), "nobody said: write");
     let (outcome, hashes) = bundle(
         &fx,
         "one",
         &[&remote[..], &["--remote-cache-write"]].concat(),
     );
     assert!(is_built(&fx, &outcome));
-    assert_eq!(outcome.stderr, "");
+    assert_eq!(said(&outcome), "");
+    assert_eq!(objects().len(), 2);
     let (outcome, again) = bundle(&fx, "two", &remote);
     assert!(!is_built(&fx, &outcome), "{outcome}");
     assert_eq!(again, hashes);
 
+    let wheel = objects().into_iter().find(|name| name.contains("/cas/"));
+    ask(
+        "PUT",
+        &format!("/wheels/{}", wheel.expect("a wheel")),
+        "evil",
+    );
+    let (outcome, again) = bundle(&fx, "damaged", &remote);
+    assert!(is_built(&fx, &outcome));
+    assert_eq!(again, hashes);
+    assert!(
+        outcome
+            .stderr
+            .contains("is not what it should be, and is passed over"),
+        "{outcome}"
+    );
+    let (outcome, _) = bundle(
+        &fx,
+        "repairs",
+        &[&remote[..], &["--remote-cache-write"]].concat(),
+    );
+    assert!(is_built(&fx, &outcome));
+    assert!(!is_built(&fx, &bundle(&fx, "repaired", &remote).0));
+
     let nowhere = ["--remote-cache", "s3://nothing-here/x"];
     let (outcome, _) = bundle(&fx, "three", &nowhere);
     assert!(is_built(&fx, &outcome));
-    assert_eq!(outcome.stderr, "");
+    assert_eq!(said(&outcome), "");
     let (outcome, _) = bundle(
         &fx,
         "four",

@@ -199,6 +199,14 @@ impl BuildError {
         })
     }
 
+    /// All that a back end, or whatever else was run, has printed.
+    pub(crate) fn output(&self) -> Option<&str> {
+        match self {
+            Self::Backend { output, .. } | Self::Program { output, .. } => Some(output),
+            _ => None,
+        }
+    }
+
     /// Poetry: what it says of a back end that failed to build `what`, and that `command` reproduces it. `None` if no
     /// back end has failed.
     #[must_use]

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use resolver::git_url::without_credentials;
 use resolver::lock::{LockedPackage, SourceKind};
 use resolver::name::{GroupName, PackageName};
 use sha2::{Digest, Sha256};
 
 use super::tree::TreeFile;
+use crate::fetch::public;
 
 /// Layers of an image, the one that changes least often first.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd)]
@@ -90,6 +90,17 @@ pub enum Origin {
     },
 }
 
+/// The place, in words that follow "from".
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Index(place) | Self::Url(place) | Self::File(place) => f.write_str(place),
+            Self::Git { url, commit, .. } => write!(f, "{url}@{commit}"),
+            Self::Project { folder, .. } => write!(f, "{}", folder.display()),
+        }
+    }
+}
+
 impl Origin {
     /// Where a locked package is from; `pypi` is the address of the index that needs no naming.
     pub(super) fn of(package: &LockedPackage, pypi: &str) -> Self {
@@ -113,20 +124,6 @@ impl Origin {
             SourceKind::Legacy => Self::Index(url),
         }
     }
-}
-
-/// An address without anything that may be secret: of a web address even a user's name, which may be a token.
-fn public(url: &str) -> String {
-    let url = without_credentials(url);
-    let web = url
-        .split_once("://")
-        .filter(|(scheme, _)| scheme.starts_with("http"));
-    let Some((scheme, rest)) = web else {
-        return url.into_owned();
-    };
-    let host_ends = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let host = rest[..host_ends].rsplit('@').next().unwrap_or_default();
-    format!("{scheme}://{host}{}", &rest[host_ends..])
 }
 
 /// A bundle's wheels and what else belongs into it.

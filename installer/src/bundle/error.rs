@@ -1,12 +1,15 @@
 //! Why a bundle can't be made.
 
+use std::error::Error;
 use std::fmt::Write;
 use std::path::PathBuf;
 
 use resolver::git::GitError;
+use resolver::index::IndexError;
 use resolver::lock::LockError;
 use resolver::name::PackageName;
 use resolver::project::graph::GraphError;
+use resolver::solver::SolveError;
 
 use crate::build::BuildError;
 use crate::environment::EnvironmentError;
@@ -92,14 +95,14 @@ pub enum BundleError {
         requirement: String,
     },
     /// Two wheels of the bundle have one name.
-    #[error("`{first}` and `{second}` both make `{file}`")]
+    #[error("the bundle would have two files `{file}`: of {first}, and of {second}")]
     DuplicateWheel {
         /// The file.
         file: String,
-        /// A package.
-        first: PackageName,
+        /// A package, and where it is from.
+        first: String,
         /// Another one.
-        second: PackageName,
+        second: String,
     },
     /// Two distributions have a file of one name, with different content.
     #[error("`{first}` and `{second}` both bring `{path}`, and not the same")]
@@ -123,14 +126,17 @@ pub enum BundleError {
         /// Its commands.
         commands: Vec<String>,
     },
-    /// Several files can't be had.
-    #[error("{first}\n\nNor could be fetched: {}", list(.others))]
-    SeveralMissing {
-        /// Why the first one can't.
-        first: Box<InstallError>,
-        /// The packages of the others.
-        others: Vec<PackageName>,
+    /// Files that are not in the cache, and whose hosts do not answer.
+    #[error("{}", out_of_reach(.files))]
+    OutOfReach {
+        /// The files, or where else packages are from.
+        files: Vec<String>,
+        /// What is known of the first one.
+        source: Box<dyn Error + Send + Sync>,
     },
+    /// More than one thing went wrong.
+    #[error("{} errors", .0.len())]
+    Several(Vec<BundleError>),
     /// Another distribution is in a wheel than its file's name says.
     #[error("`{file}` holds {found}, not {expected}")]
     OtherPackage {
@@ -164,6 +170,30 @@ pub enum BundleError {
         /// The file.
         file: PathBuf,
     },
+    /// A bundle would end up in a wheel that is part of it.
+    #[error("`{}` is in the package `{}`, so the bundle would become a part of the wheel of `{project}`", .folder.display(), .package.display())]
+    OutputInPackage {
+        /// The folder of the bundle.
+        folder: PathBuf,
+        /// The folder of the package.
+        package: PathBuf,
+        /// The project.
+        project: PackageName,
+    },
+    /// A bundle would replace what it is made from.
+    #[error("a bundle in `{}` would replace the project in `{}`", .folder.display(), .project.display())]
+    OutputOverProject {
+        /// The folder of the bundle.
+        folder: PathBuf,
+        /// The folder of the project.
+        project: PathBuf,
+    },
+    /// A bundle would replace what is none.
+    #[error("`{}` has files in it that are not those of a bundle, and a bundle would replace them", .folder.display())]
+    Occupied {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// A library changed while it was built, twice.
     #[error("files of `{}` changed while it was built", .folder.display())]
     SourcesChanged {
@@ -177,6 +207,8 @@ pub enum BundleError {
         name: PackageName,
         /// Why.
         source: Box<BuildError>,
+        /// The file that has all that its back end printed.
+        log: Option<PathBuf>,
     },
     /// A file can't be had.
     #[error(transparent)]
@@ -190,6 +222,88 @@ pub enum BundleError {
     /// The file system.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+}
+
+impl BundleError {
+    pub(super) fn build(name: &PackageName, source: BuildError) -> Self {
+        Self::Build {
+            name: name.clone(),
+            source: Box::new(source),
+            log: None,
+        }
+    }
+
+    /// All that went wrong, as one error.
+    ///
+    /// # Errors
+    /// When anything did.
+    pub(super) fn all(errors: Vec<Self>) -> Result<(), Self> {
+        let mut errors = errors.into_iter();
+        match (errors.next(), errors.next()) {
+            (None, _) => Ok(()),
+            (Some(only), None) => Err(only),
+            (Some(first), Some(second)) => {
+                let rest = [first, second].into_iter().chain(errors);
+                Err(Self::Several(rest.flat_map(Self::into_parts).collect()))
+            }
+        }
+    }
+
+    /// An error, and maybe another one.
+    pub(super) fn first_and(first: Self, second: Option<Self>) -> Self {
+        match second {
+            None => first,
+            Some(second) => {
+                let parts = first.into_parts().into_iter().chain(second.into_parts());
+                Self::Several(parts.collect())
+            }
+        }
+    }
+
+    fn into_parts(self) -> Vec<Self> {
+        match self {
+            Self::Several(errors) => errors,
+            other => vec![other],
+        }
+    }
+
+    /// Is it because a host does not answer?
+    pub(super) fn is_out_of_reach(&self) -> bool {
+        match self {
+            Self::OutOfReach { .. } => true,
+            Self::Several(errors) => errors.iter().any(Self::is_out_of_reach),
+            Self::Git(GitError::Unreachable { .. } | GitError::Offline { .. }) => true,
+            other => std::iter::successors(other.source(), |&cause| cause.source()).any(|cause| {
+                // What is in a box is found as the box.
+                let of_solver = cause.downcast_ref::<SolveError>();
+                let of_solver =
+                    of_solver.or_else(|| Some(cause.downcast_ref::<Box<SolveError>>()?));
+                let error = match of_solver {
+                    Some(SolveError::Index(error)) => Some(error),
+                    _ => cause.downcast_ref(),
+                };
+                matches!(
+                    error,
+                    Some(
+                        IndexError::Unreachable { .. }
+                            | IndexError::Offline { .. }
+                            | IndexError::Slow { .. }
+                    )
+                )
+            }),
+        }
+    }
+}
+
+fn out_of_reach(files: &[String]) -> String {
+    let count = match files.len() {
+        1 => "a file is".to_owned(),
+        count => format!("{count} files are"),
+    };
+    format!(
+        "{count} neither in the cache nor within reach:\n  - {}",
+        files.join("\n  - ")
+    )
 }
 
 /// A package without a file for the target.

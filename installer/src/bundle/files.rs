@@ -2,15 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use resolver::name::PackageName;
 
 use super::contents::{BundledWheel, Layer, OutputFile};
+use super::overlap::Owners;
 use super::unpacked::Tree;
 use super::{
     BundleError, BundleRequest, Bundler, Entry, Layout, Parts, dockerfile, evidence, name_of,
     zipapp,
 };
-use crate::wheel::StoredWheel;
+use crate::wheel::{self, StoredWheel};
 
 /// Makes the files of a bundle.
 pub(super) struct Files<'a> {
@@ -24,8 +26,13 @@ impl Files<'_> {
         let options = &self.request.options;
         let mut entry = options.entry.clone();
         let mut files = match options.layout {
-            Layout::Wheels => self.wheels(),
-            Layout::Layers => self.layers(),
+            Layout::Wheels | Layout::Layers => {
+                self.check_overlaps(warnings)?;
+                match options.layout {
+                    Layout::Layers => self.layers(),
+                    _ => self.wheels(),
+                }
+            }
             Layout::Tree | Layout::Image => {
                 let tree = self.tree(warnings)?;
                 tree.files.into_iter().map(|(_, file)| file).collect()
@@ -111,14 +118,43 @@ impl Files<'_> {
 
     pub(super) fn tree(&self, warnings: &mut Vec<String>) -> Result<Tree, BundleError> {
         let python = self.request.target.command();
-        let mut tree = Tree::default();
+        let mut tree = Tree::new(Owners::new(self.request.options.allow_overlaps));
         for wheel in &self.parts.contents.wheels {
             tree.add(wheel.layer, &self.stored(wheel)?, &python)?;
         }
         let name = PackageName::new(&name_of(self.request.project));
         tree.add_sources(&name, &self.parts.root, &self.parts.contents.sources)?;
-        warnings.append(&mut tree.warnings);
+        warnings.extend(tree.owners.warnings());
         Ok(tree)
+    }
+
+    /// Looks for files that an installer would have to overwrite, without unpacking anything.
+    ///
+    /// # Errors
+    /// When two wheels bring different files of one name.
+    pub(super) fn check_overlaps(&self, warnings: &mut Vec<String>) -> Result<(), BundleError> {
+        let wheels = &self.parts.contents.wheels;
+        let found: Vec<_> = wheels
+            .par_iter()
+            .filter_map(|wheel| {
+                let path = self.parts.paths.get(&wheel.file)?;
+                Some((wheel, wheel::outline(path, &wheel.file)))
+            })
+            .collect();
+        let mut owners = Owners::new(self.request.options.allow_overlaps);
+        for (wheel, outline) in found {
+            match outline {
+                Ok(outline) => {
+                    for (place, content) in outline {
+                        owners.claim(&place, &wheel.name, &content)?;
+                    }
+                }
+                // Whoever unpacks it says what is wrong with it.
+                Err(error) => tracing::debug!("{error}"),
+            }
+        }
+        warnings.extend(owners.warnings());
+        Ok(())
     }
 
     /// How the service starts: as said, else by its only command, else as its Dockerfile does it.

@@ -17,7 +17,7 @@ use resolver::version::Version;
 use sha2::{Digest, Sha256};
 
 use super::pin::{Pins, with_version};
-use super::{BundleError, Reporter, tree};
+use super::{BundleError, Reporter, Waiting, tree};
 use crate::build::archive::{
     Archive, EXECUTABLE, GENERATED, Member, REGULAR, Timestamp, is_dist_info_file, read_members,
 };
@@ -119,10 +119,7 @@ impl Local<'_> {
     /// # Errors
     /// When it can't be built.
     pub(super) fn wheel(&self, name: &PackageName, folder: &Path) -> Result<Unpinned, BundleError> {
-        let failed = |source: BuildError| BundleError::Build {
-            name: name.clone(),
-            source: Box::new(source),
-        };
+        let failed = |source: BuildError| BundleError::build(name, source);
         match native_project(folder).map_err(failed)? {
             Some(project) => {
                 let content = WheelContent::read(&project, Kind::Wheel).map_err(failed)?;
@@ -172,10 +169,7 @@ impl Local<'_> {
                 &path,
             )
             .and_then(|bytes| write_atomically(&path, &bytes, 0o644));
-            bytes.map_err(|source| BundleError::Build {
-                name: wheel.name.clone(),
-                source: Box::new(source),
-            })?;
+            bytes.map_err(|source| BundleError::build(&wheel.name, source))?;
         }
         Ok(Pinned {
             sha256: crate::fetch::sha256_of(&path)?,
@@ -193,10 +187,7 @@ impl Local<'_> {
         name: &PackageName,
         folder: &Path,
     ) -> Result<Vec<String>, BundleError> {
-        let failed = |source: BuildError| BundleError::Build {
-            name: name.clone(),
-            source: Box::new(source),
-        };
+        let failed = |source: BuildError| BundleError::build(name, source);
         let build = |turn: &str| match native_project(folder).map_err(failed)? {
             Some(_) => self.wheel(name, folder),
             None => {
@@ -226,7 +217,9 @@ impl Local<'_> {
             if let Some(wheel) = self.built(&key) {
                 return Ok(foreign_wheel(name, &wheel)?);
             }
-            let _lock = self.cache.lock(Bucket::Builds, &key)?;
+            let _lock = self.cache.lock_or_tell(Bucket::Builds, &key, || {
+                self.reporter.waiting(Waiting::Build(name));
+            })?;
             if let Some(wheel) = self.built(&key) {
                 // Another process was faster.
                 return Ok(foreign_wheel(name, &wheel)?);

@@ -25,8 +25,10 @@ mod evidence;
 mod files;
 mod image;
 mod local;
+mod log;
 mod oci;
 mod output;
+mod overlap;
 mod own;
 mod pin;
 mod target;
@@ -40,7 +42,7 @@ mod wanted;
 mod zipapp;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use resolver::cache::{Bucket, Cache};
 use resolver::dist::Source;
@@ -99,6 +101,8 @@ pub struct Options {
     pub dockerfile: bool,
     /// Bundle although a library requires what the lock does not provide.
     pub allow_stale_libraries: bool,
+    /// Bundle although distributions bring different files of one name.
+    pub allow_overlaps: bool,
     /// Refuse what the lock has no hash for: repositories and addresses.
     pub require_hashes: bool,
     /// A folder with wheels of libraries that can't be built here, because they are for another platform.
@@ -170,8 +174,19 @@ pub trait Reporter: Send + Sync {
     fn packing(&self, _package: &PackageName) {}
     /// A file is fetched.
     fn downloading(&self, _package: &PackageName) {}
+    /// Another process is at it, and has been for a moment.
+    fn waiting(&self, _for_what: Waiting<'_>) {}
 }
 impl Reporter for () {}
+
+/// What another process is at, so that this one waits.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Waiting<'a> {
+    /// It makes the bundle in this folder.
+    Bundle(&'a Path),
+    /// It builds the wheel of this package.
+    Build(&'a PackageName),
+}
 
 /// A bundle on disk.
 #[derive(Clone, Debug)]
@@ -206,8 +221,8 @@ impl Bundler<'_> {
         reporter: &dyn Reporter,
     ) -> Result<Bundle, BundleError> {
         let wanted = Wanted::of(request)?;
-        let output = Output::open(request.folder.clone(), self.index.cache())?;
-        let mut parts = self.own_parts(&wanted, request, reporter)?;
+        let output = Output::open(request.folder.clone(), self.index.cache(), reporter)?;
+        let mut parts = self.made_here(&wanted, request, reporter)?;
         let expected: Option<Vec<BundledWheel>> = wanted
             .third_party
             .iter()
@@ -254,12 +269,12 @@ impl Bundler<'_> {
             }
             .into());
         };
-        let output = Output::open(first.folder.clone(), self.index.cache())?;
+        let output = Output::open(first.folder.clone(), self.index.cache(), reporter)?;
         let mut all = Vec::with_capacity(requests.len());
         let mut keys = Vec::with_capacity(requests.len());
         for request in requests {
             let wanted = Wanted::of(request)?;
-            let mut parts = self.own_parts(&wanted, request, reporter)?;
+            let mut parts = self.made_here(&wanted, request, reporter)?;
             self.add_third_party(&mut parts, &wanted, request, reporter)?;
             // Without a digest, what a base's name stands for can't be known without asking.
             let base = image.key(&request.target, &parts);
@@ -324,19 +339,41 @@ impl Bundler<'_> {
         reporter: &dyn Reporter,
     ) -> Result<Bundle, BundleError> {
         let wanted = Wanted::of(request)?;
-        let mut parts = self.own_parts(&wanted, request, reporter)?;
+        let mut parts = self.made_here(&wanted, request, reporter)?;
         self.add_third_party(&mut parts, &wanted, request, reporter)?;
         let files = Files {
             bundler: self,
             request,
             parts: &parts,
         };
-        let written = venv::install(&files, environment, compile)?;
+        let mut warnings = Vec::new();
+        files.check_overlaps(&mut warnings)?;
+        let written = venv::install(&files, environment, compile, reporter)?;
+        parts.warnings.append(&mut warnings);
         Ok(parts.into_bundle(request, written))
     }
 
     fn store(&self) -> Store {
         Store::new(self.index.cache())
+    }
+
+    /// All that is made here, without what is from elsewhere. If something that this needs is out of reach, what else is
+    /// so is told as well.
+    fn made_here(
+        &self,
+        wanted: &Wanted<'_>,
+        request: &BundleRequest<'_>,
+        reporter: &dyn Reporter,
+    ) -> Result<Parts, BundleError> {
+        let made = self.own_parts(wanted, request, reporter);
+        made.map_err(|error| {
+            if !error.is_out_of_reach() {
+                return error;
+            }
+            let packages = &wanted.third_party;
+            let fetched = self.third_party(packages, &request.target, &wanted.root, reporter);
+            BundleError::first_and(error, fetched.err())
+        })
     }
 
     /// Brings the wheels of packages from elsewhere.
@@ -464,13 +501,14 @@ impl Parts {
 /// By name; no two may be one file.
 fn sorted(mut wheels: Vec<BundledWheel>) -> Result<Vec<BundledWheel>, BundleError> {
     wheels.sort_by(|one, other| (&one.name, &one.file).cmp(&(&other.name, &other.file)));
-    let mut seen: BTreeMap<&str, &PackageName> = BTreeMap::new();
+    let mut seen: BTreeMap<&str, &BundledWheel> = BTreeMap::new();
     for wheel in &wheels {
-        if let Some(first) = seen.insert(&wheel.file, &wheel.name) {
+        if let Some(first) = seen.insert(&wheel.file, wheel) {
+            let place = |wheel: &BundledWheel| format!("`{}` from {}", wheel.name, wheel.origin);
             return Err(BundleError::DuplicateWheel {
                 file: wheel.file.clone(),
-                first: first.clone(),
-                second: wheel.name.clone(),
+                first: place(first),
+                second: place(wheel),
             });
         }
     }

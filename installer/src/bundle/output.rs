@@ -9,6 +9,7 @@ use resolver::cache::{Bucket, Cache, Lock};
 use serde::{Deserialize, Serialize};
 
 use super::contents::{Content, OutputFile};
+use super::{BundleError, Reporter, Waiting};
 use crate::build::is_executable;
 use crate::fetch::sha256_of;
 use crate::swap::{exchange, remove, sweep};
@@ -60,10 +61,16 @@ pub(super) struct Output<'a> {
 
 impl<'a> Output<'a> {
     /// Waits until nobody else works on the folder.
-    pub(super) fn open(folder: PathBuf, cache: &'a Cache) -> std::io::Result<Self> {
+    pub(super) fn open(
+        folder: PathBuf,
+        cache: &'a Cache,
+        reporter: &dyn Reporter,
+    ) -> std::io::Result<Self> {
         let key = format!("bundles/{}", Cache::digest(&[&folder.to_string_lossy()]));
         Ok(Self {
-            _lock: cache.lock(Bucket::Builds, &key)?,
+            _lock: cache.lock_or_tell(Bucket::Builds, &key, || {
+                reporter.waiting(Waiting::Bundle(&folder));
+            })?,
             folder,
             cache,
             key,
@@ -88,8 +95,16 @@ impl<'a> Output<'a> {
     }
 
     /// Makes the folder hold just these files. Those that are there already keep their times. Was there anything to do?
-    pub(super) fn write(&self, key: &str, files: &[OutputFile]) -> std::io::Result<bool> {
+    ///
+    /// # Errors
+    /// When files can't be written, or what is there is no bundle.
+    pub(super) fn write(&self, key: &str, files: &[OutputFile]) -> Result<bool, BundleError> {
         let mut known = self.state().files;
+        if known.is_empty() && !may_be_replaced(&self.folder) {
+            return Err(BundleError::Occupied {
+                folder: self.folder.clone(),
+            });
+        }
         let present: Vec<bool> = files
             .iter()
             .map(|file| {
@@ -149,7 +164,12 @@ impl<'a> Output<'a> {
                 match &file.content {
                     Content::Bytes(bytes) => fs::write(&target, bytes)?,
                     Content::File(path) => {
-                        reflink_copy::reflink_or_copy(path, &target)?;
+                        let copied = reflink_copy::reflink_or_copy(path, &target);
+                        copied.map_err(|error| {
+                            let (from, to) = (path.display(), target.display());
+                            let text = format!("failed to copy {from} to {to}: {error}");
+                            std::io::Error::new(error.kind(), text)
+                        })?;
                     }
                 }
                 make_readable(&target, file.executable)
@@ -192,6 +212,21 @@ impl<'a> Output<'a> {
             );
         }
     }
+}
+
+/// May a bundle take the place of this folder? What nobody remembers to have written must at least look like a bundle, or
+/// be where bundles, and the archives that `build` makes, belong.
+fn may_be_replaced(folder: &Path) -> bool {
+    let Ok(mut entries) = fs::read_dir(folder) else {
+        // There is none.
+        return true;
+    };
+    let is_bundle = |folder: &Path| folder.join("bundle.json").is_file();
+    let parent = folder.parent().unwrap_or(folder);
+    let is_dist = folder.ends_with("dist") && parent.join("pyproject.toml").is_file();
+    // A bundle for several targets has a folder for each.
+    let mut all = entries.by_ref().flatten().map(|entry| entry.path());
+    is_dist || is_bundle(folder) || all.all(|path| is_bundle(&path) || path.ends_with("image"))
 }
 
 /// Files of the cache may be private, and the user's umask strict; what goes into an image must be readable for all.

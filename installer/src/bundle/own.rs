@@ -1,7 +1,7 @@
 //! The parts of a bundle that are made here: wheels of the repository's own projects, and what is known of the service.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use resolver::dist::WheelName;
@@ -99,15 +99,23 @@ impl Bundler<'_> {
                 })
                 .collect()
         });
-        let mut versions = declared_versions(lockfile, &wanted.graph);
-        let mut unpinned = Vec::with_capacity(built.len());
+        let mut wheels = Vec::with_capacity(built.len());
+        let mut errors = Vec::new();
         for (member, wheel) in members.iter().zip(built) {
-            let mut wheel = wheel?;
-            let inside = |file: &&PathBuf| file.starts_with(&request.folder);
-            if let Some(file) = wheel.sources.iter().find(inside) {
-                return Err(BundleError::OutputInSource { file: file.clone() });
+            let checked = wheel.and_then(|wheel| {
+                check_output(&wheel, member, &request.folder)?;
+                check_platform(&wheel, member, &request.target)?;
+                Ok(wheel)
+            });
+            match checked {
+                Ok(wheel) => wheels.push((member, wheel)),
+                Err(error) => errors.push(error.with_log(local.cache)),
             }
-            check_platform(&wheel, member, &request.target)?;
+        }
+        BundleError::all(errors)?;
+        let mut versions = declared_versions(lockfile, &wanted.graph);
+        let mut unpinned = Vec::with_capacity(wheels.len());
+        for (member, mut wheel) in wheels {
             let declared = wheel.version.to_string();
             let label = match &options.local_version {
                 LocalVersion::None => None,
@@ -117,10 +125,7 @@ impl Bundler<'_> {
             if let Some(label) = label {
                 let version = format!("{}+{label}", wheel.version.public());
                 let named = wheel.with_version(&version);
-                wheel = named.map_err(|source| BundleError::Build {
-                    name: member.name.clone(),
-                    source: Box::new(source),
-                })?;
+                wheel = named.map_err(|source| BundleError::build(&member.name, source))?;
             }
             versions.insert(wheel.name.clone(), wheel.version.to_string());
             unpinned.push((member, declared, wheel));
@@ -244,10 +249,29 @@ fn brought_wheel(
     }
     best.map(|(_, path)| local::foreign_wheel(&member.name, &path))
         .transpose()
-        .map_err(|source| BundleError::Build {
-            name: member.name.clone(),
-            source: Box::new(source),
-        })
+        .map_err(|source| BundleError::build(&member.name, source))
+}
+
+/// A bundle must not become a part of a wheel that is in it.
+fn check_output(wheel: &Unpinned, member: &Member, folder: &Path) -> Result<(), BundleError> {
+    let has_package = |file: &Path| {
+        let package = file.parent().filter(|package| *package != member.folder)?;
+        let is_package = file.ends_with("__init__.py") && folder.starts_with(package);
+        is_package.then(|| package.to_owned())
+    };
+    for file in &wheel.sources {
+        if file.starts_with(folder) {
+            return Err(BundleError::OutputInSource { file: file.clone() });
+        }
+        if let Some(package) = has_package(file) {
+            return Err(BundleError::OutputInPackage {
+                folder: folder.to_owned(),
+                package,
+                project: member.name.clone(),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn check_platform(wheel: &Unpinned, member: &Member, target: &Target) -> Result<(), BundleError> {

@@ -1,5 +1,6 @@
 //! The packages that a lock pins from elsewhere: which file of each fits the target, and the file itself.
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
@@ -9,11 +10,13 @@ use resolver::git::History;
 use resolver::lock::{LockedPackage, SourceKind};
 use resolver::name::PackageName;
 
+use super::contents::Origin;
 use super::local::{Local, foreign_wheel};
-use super::{BundleError, Bundler, MissingFile, Reporter, Target};
+use super::{BundleError, Bundler, MissingFile, Reporter, Target, Waiting};
 use crate::build::{BuildError, Kind, Known};
 use crate::fetch::{
-    BinaryPolicy, Fetcher, check_out, commit_content, locked_files, sdist_content, unpack_sdist,
+    BinaryPolicy, Fetched, Fetcher, check_out, commit_content, locked_files, sdist_content,
+    unpack_sdist,
 };
 use crate::install::InstallError;
 
@@ -114,51 +117,68 @@ impl Bundler<'_> {
             .partition(|package| is_git(package));
         let limit = self.index.settings().connections.max(1);
         let fetcher = &fetcher;
-        let results: Vec<_> = self.runtime.block_on(
+        let fetched: Vec<_> = self.runtime.block_on(
             futures_util::stream::iter(files)
                 .map(|package| async move {
-                    let failed = |error| (package.name.clone(), error);
-                    let fetched = match fetcher.local(package, |_| false) {
-                        Some(fetched) => fetched,
-                        None => match local_file(package) {
-                            Some(path) => fetcher.local_file(package, path).map_err(failed)?,
-                            None => {
-                                reporter.downloading(&package.name);
-                                fetcher.fetch(package, &|_, _| {}).await.map_err(failed)?
-                            }
-                        },
+                    let fetched = match (fetcher.local(package, |_| false), local_file(package)) {
+                        (Some(fetched), _) => Ok(fetched),
+                        (None, Some(path)) => fetcher.local_file(package, path),
+                        (None, None) => {
+                            reporter.downloading(&package.name);
+                            fetcher.fetch(package, &|_, _| {}).await
+                        }
                     };
-                    Ok::<_, (PackageName, InstallError)>((package, fetched))
+                    (package, fetched)
                 })
                 .buffer_unordered(limit)
                 .collect(),
         );
-        let fetched = all_or_failures(results)?;
+        let fetched = fetched.into_iter().map(|(package, fetched)| {
+            let wheel = fetched.map_err(BundleError::from);
+            let wheel =
+                wheel.and_then(|fetched| self.wheel_from(package, fetched, target, reporter));
+            (package, wheel)
+        });
+        let cloned = repositories
+            .into_iter()
+            .map(|package| (package, self.built_repository(package, target, reporter)));
         let mut wheels = Vec::with_capacity(packages.len());
-        for (package, fetched) in fetched {
-            let path = fetched.path.clone().unwrap_or_default();
-            wheels.push(if fetched.is_wheel() {
-                ThirdParty {
-                    package,
-                    file: fetched.file,
-                    path,
-                    sha256: fetched.sha256,
-                }
-            } else {
-                let content = sdist_content(&fetched.sha256, subdirectory(package));
-                self.built(package, target, Some(&content), reporter, |into| {
-                    let project = unpack_sdist(&path, &fetched.file, into)?;
-                    Ok(match subdirectory(package) {
-                        Some(inside) => project.join(inside),
-                        None => project,
-                    })
-                })?
+        let mut failures = Vec::new();
+        for (package, wheel) in fetched.chain(cloned) {
+            match wheel {
+                Ok(wheel) => wheels.push(wheel),
+                Err(error) => failures.push((package, error.with_log(self.index.cache()))),
+            }
+        }
+        all_told(failures, target)?;
+        Ok(wheels)
+    }
+
+    /// The file that was fetched if it is a wheel, else the wheel that is built from it.
+    fn wheel_from<'p>(
+        &self,
+        package: &'p LockedPackage,
+        fetched: Fetched,
+        target: &Target,
+        reporter: &dyn Reporter,
+    ) -> Result<ThirdParty<'p>, BundleError> {
+        let path = fetched.path.clone().unwrap_or_default();
+        if fetched.is_wheel() {
+            return Ok(ThirdParty {
+                package,
+                file: fetched.file,
+                path,
+                sha256: fetched.sha256,
             });
         }
-        for package in repositories {
-            wheels.push(self.built_repository(package, target, reporter)?);
-        }
-        Ok(wheels)
+        let content = sdist_content(&fetched.sha256, subdirectory(package));
+        self.built(package, target, Some(&content), reporter, |into| {
+            let project = unpack_sdist(&path, &fetched.file, into)?;
+            Ok(match subdirectory(package) {
+                Some(inside) => project.join(inside),
+                None => project,
+            })
+        })
     }
 
     fn built_repository<'p>(
@@ -200,17 +220,16 @@ impl Bundler<'_> {
         let key = Cache::digest(&[key, &tag, &epoch, &rules]);
         let key = format!("third-party/{key}");
         let kept = cache.path(Bucket::Builds, &key);
-        let _lock = cache.lock(Bucket::Builds, &key)?;
+        let _lock = cache.lock_or_tell(Bucket::Builds, &key, || {
+            reporter.waiting(Waiting::Build(&package.name));
+        })?;
         let known = fs::read_dir(&kept)
             .ok()
             .and_then(|mut entries| Some(entries.next()?.ok()?.path()));
         let path = match known {
             Some(path) => path,
             None => {
-                let failed = |source| BundleError::Build {
-                    name: package.name.clone(),
-                    source: Box::new(source),
-                };
+                let failed = |source| BundleError::build(&package.name, source);
                 let folder = cache.temp_dir(Bucket::Builds)?;
                 let tree = folder.path().join("source");
                 fs::create_dir_all(&tree)?;
@@ -266,31 +285,39 @@ impl Bundler<'_> {
     }
 }
 
-/// What all results hold, or why some of them are failures: what the first one says, and who the others are.
-fn all_or_failures<T>(
-    results: Vec<Result<T, (PackageName, InstallError)>>,
-) -> Result<Vec<T>, BundleError> {
-    let mut all = Vec::with_capacity(results.len());
-    let mut failures = Vec::new();
-    for result in results {
-        match result {
-            Ok(one) => all.push(one),
-            Err(failure) => failures.push(failure),
-        }
-    }
-    failures.sort_by(|one, other| one.0.cmp(&other.0));
-    let mut failures = failures.into_iter();
-    let Some((_, first)) = failures.next() else {
-        return Ok(all);
+/// All failures as one error. Files whose hosts do not answer are listed together: what is wrong with one is wrong with
+/// all of them.
+fn all_told(
+    mut failures: Vec<(&LockedPackage, BundleError)>,
+    target: &Target,
+) -> Result<(), BundleError> {
+    failures.sort_by(|one, other| one.0.name.cmp(&other.0.name));
+    let is_lost = |error: &BundleError| {
+        error.is_out_of_reach() && !matches!(error, BundleError::Build { .. })
     };
-    let others: Vec<PackageName> = failures.map(|(name, _)| name).collect();
-    if others.is_empty() {
-        return Err(BundleError::Fetch(first));
+    let (lost, others): (Vec<_>, Vec<_>) =
+        failures.into_iter().partition(|(_, error)| is_lost(error));
+    let files = lost.iter().map(|(package, _)| place_of(package, target));
+    let files: Vec<String> = files.collect();
+    let lost = lost.into_iter().next().map(|(_, error)| {
+        let source: Box<dyn Error + Send + Sync> = match error {
+            BundleError::Fetch(InstallError::Failed { source, .. }) => source,
+            BundleError::Git(error) => Box::new(error),
+            other => Box::new(other),
+        };
+        BundleError::OutOfReach { files, source }
+    });
+    let others = others.into_iter().map(|(_, error)| error);
+    BundleError::all(lost.into_iter().chain(others).collect())
+}
+
+/// What is missing if a package can't be had: its file, or where else it comes from.
+fn place_of(package: &LockedPackage, target: &Target) -> String {
+    let best = locked_files(package, &target.tags).into_iter().next();
+    match best {
+        Some(best) if !is_git(package) => best.file,
+        _ => format!("{} from {}", package.name, Origin::of(package, "PyPI")),
     }
-    Err(BundleError::SeveralMissing {
-        first: Box::new(first),
-        others,
-    })
 }
 
 /// The path of a file dependency.

@@ -8,7 +8,6 @@
 //! Nothing is installed in an image: the folders are copied, and `PYTHONPATH` names them. What `.data` holds goes where
 //! `pip install --target` puts it.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
@@ -17,6 +16,7 @@ use resolver::name::PackageName;
 
 use super::BundleError;
 use super::contents::{Layer, OutputFile};
+use super::overlap::Owners;
 use super::tree::TreeFile;
 use crate::wheel::{
     EntryPoint, INSTALLER, Scheme, StoredFile, StoredWheel, Written, first_name, installed_text,
@@ -30,16 +30,22 @@ pub(super) const COMMANDS: &str = "bin";
 const SEARCHED: [Layer; 3] = [Layer::Service, Layer::Libraries, Layer::ThirdParty];
 
 /// The files of a tree, each with the layer that it belongs to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Tree {
     pub(super) files: Vec<(Layer, OutputFile)>,
-    /// What the user should know, a sentence each.
-    pub(super) warnings: Vec<String>,
-    /// Whose file it is, and its digest, by path without the layer.
-    owners: BTreeMap<String, (PackageName, String)>,
+    /// By path without the layer.
+    pub(super) owners: Owners,
 }
 
 impl Tree {
+    /// Nothing is in it yet.
+    pub(super) fn new(owners: Owners) -> Self {
+        Self {
+            files: Vec::new(),
+            owners,
+        }
+    }
+
     /// Adds a wheel. `python` is the command that scripts are started with.
     ///
     /// # Errors
@@ -126,22 +132,10 @@ impl Tree {
             "../bin/" => output.name.clone(),
             prefix => format!("{prefix}{path}"),
         };
-        let known = self.owners.get(&place).cloned();
-        let Some((other, sha256)) = known else {
-            let mine = (owner.clone(), output.sha256.clone());
-            self.owners.insert(place, mine);
+        if self.owners.claim(&place, owner, &output.sha256)? {
             self.files.push((layer, output));
             return Ok(());
-        };
-        if sha256 != output.sha256 {
-            return Err(BundleError::Overlap {
-                path: place,
-                first: other,
-                second: owner.clone(),
-            });
         }
-        self.warnings
-            .push(format!("`{other}` and `{owner}` both bring `{place}`"));
         let is_there = self.files.iter().any(|(_, file)| file.name == output.name);
         if !is_there {
             self.files.push((layer, output));

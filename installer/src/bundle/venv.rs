@@ -5,9 +5,9 @@ use rayon::prelude::*;
 use resolver::name::PackageName;
 use rustc_hash::FxHashMap;
 
-use super::BundleError;
 use super::contents::{BundledWheel, Origin};
 use super::files::Files;
+use super::{BundleError, Reporter, Waiting};
 use crate::environment::{Environment, Installed};
 use crate::install::bytecode;
 use crate::wheel::{
@@ -22,8 +22,9 @@ pub(super) fn install(
     files: &Files<'_>,
     environment: &Environment,
     compile: bool,
+    reporter: &dyn Reporter,
 ) -> Result<bool, BundleError> {
-    let _lock = environment.lock(|| {})?;
+    let _lock = environment.lock(|| reporter.waiting(Waiting::Bundle(&environment.root)))?;
     let site = Site::new(environment);
     fs::create_dir_all(&site.site_packages)?;
     remove_leftovers(&site.site_packages)?;

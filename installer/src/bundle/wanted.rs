@@ -47,6 +47,7 @@ impl<'l> Wanted<'l> {
         let (in_repo, third_party): (Vec<&LockedPackage>, Vec<&LockedPackage>) =
             packages.iter().partition(|package| is_directory(package));
         let members = members(project, &root, &in_repo, &graph)?;
+        check_folder(&request.folder, &root, &members)?;
         let third_party = if request.options.libraries_only {
             Vec::new()
         } else {
@@ -84,6 +85,20 @@ pub fn read_lock(project: &Project) -> Result<Lockfile, BundleError> {
         });
     }
     Ok(lockfile)
+}
+
+/// What a bundle is made from must not be where it goes.
+fn check_folder(folder: &Path, root: &Path, members: &[Member]) -> Result<(), BundleError> {
+    let members = members.iter().map(|member| member.folder.as_path());
+    for project in members.chain([root]) {
+        if project.starts_with(folder) {
+            return Err(BundleError::OutputOverProject {
+                folder: folder.to_owned(),
+                project: project.to_owned(),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn check_python(project: &Project, target: &Target) -> Result<(), BundleError> {

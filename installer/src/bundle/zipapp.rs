@@ -114,10 +114,7 @@ pub(super) fn file(
     });
     members.sort_by(|one, other| one.name.cmp(&other.name));
     let packed = Archive::plain(&members, timestamp, name.as_ref());
-    let packed = packed.map_err(|source| BundleError::Build {
-        name: stem.into(),
-        source: Box::new(source),
-    })?;
+    let packed = packed.map_err(|source| BundleError::build(&stem.into(), source))?;
     let mut bytes = format!("#!/usr/bin/env {python}\n").into_bytes();
     bytes.extend_from_slice(&packed);
     Ok(OutputFile::new(name, bytes).executable(true))

@@ -243,6 +243,8 @@ impl Fetcher<'_> {
                 package: choose::title(package),
                 file,
                 found: sha256.to_string(),
+                known: hashes.iter().map(Hash::to_string).collect(),
+                from: path.display().to_string(),
             });
         }
         Ok(Fetched {
@@ -271,7 +273,7 @@ impl Fetcher<'_> {
                 progress(before + bytes, size);
             })
             .await
-            .map_err(|error| download_failed(package, file, error))?;
+            .map_err(|error| download_failed(package, file, url, error))?;
         let known = hashes.iter().find(|hash| hash.algorithm == "sha256");
         let sha256 = match known {
             Some(hash) if hashes.len() == 1 => hash.hex.clone(),
@@ -382,12 +384,20 @@ fn refuse_unhashed(package: &LockedPackage) -> Result<(), InstallError> {
     Ok(())
 }
 
-fn download_failed(package: &LockedPackage, file: &str, error: IndexError) -> InstallError {
+fn download_failed(
+    package: &LockedPackage,
+    file: &str,
+    url: &str,
+    error: IndexError,
+) -> InstallError {
     match error {
-        IndexError::HashMismatch { got, .. } => InstallError::HashMismatch {
+        IndexError::HashMismatch { got, expected, .. } => InstallError::HashMismatch {
             package: choose::title(package),
             file: file.to_owned(),
             found: got.to_string(),
+            known: expected.iter().map(Hash::to_string).collect(),
+            // What is asked for may be signed.
+            from: public(url.split(['?', '#']).next().unwrap_or(url)),
         },
         other => failed(package, other),
     }
@@ -401,6 +411,20 @@ fn failed(
         package: package.pretty_name.clone(),
         source: Box::new(error),
     }
+}
+
+/// An address without anything that may be secret: of a web address even a user's name, which may be a token.
+pub(crate) fn public(url: &str) -> String {
+    let url = without_credentials(url);
+    let web = url
+        .split_once("://")
+        .filter(|(scheme, _)| scheme.starts_with("http"));
+    let Some((scheme, rest)) = web else {
+        return url.into_owned();
+    };
+    let host_ends = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let host = rest[..host_ends].rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}{}", &rest[host_ends..])
 }
 
 /// The file name at the end of a URL.

@@ -47,6 +47,10 @@ pub enum InstallError {
         file: String,
         /// Its hash.
         found: String,
+        /// The hashes of the lock.
+        known: Vec<String>,
+        /// Its address or path.
+        from: String,
     },
     /// A file that the lock does not list.
     #[error(
@@ -154,7 +158,11 @@ impl InstallError {
                 verbose,
             )),
             Self::NoKnownHash { links, known, .. } => Some(no_known_hash(links, known, verbose)),
-            Self::HashMismatch { .. } | Self::NotLocked { .. } => Some(OTHER_FILE.to_owned()),
+            Self::HashMismatch { known, from, .. } => Some(format!(
+                "It came from {from}, and should have {}. {OTHER_FILE}",
+                known.join(" or ")
+            )),
+            Self::NotLocked { .. } => Some(OTHER_FILE.to_owned()),
             Self::OtherPackage { .. } => Some(OTHER_PACKAGE.to_owned()),
             Self::WeakHash { .. } | Self::Unhashed { .. } => Some(REGENERATE.to_owned()),
             Self::UnknownSource { package, name } => Some(format!(

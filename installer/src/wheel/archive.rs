@@ -68,6 +68,11 @@ impl Member {
     pub(crate) fn is_directory(&self) -> bool {
         self.name.ends_with('/')
     }
+
+    /// The same for members with the same content.
+    pub(crate) fn mark(&self) -> String {
+        format!("{:08x} {}", self.crc, self.size)
+    }
 }
 
 /// An archive whose tables of contents agree.

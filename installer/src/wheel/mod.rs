@@ -41,7 +41,7 @@ pub(crate) use headers::first as first_header;
 pub(crate) use legacy::metadata_file;
 pub(crate) use record::{Written, installed_text};
 pub(crate) use scripts::{first_name, shell_quoted};
-pub(crate) use store::create_file;
+pub(crate) use store::{create_file, outline};
 pub(crate) use uninstall::{make_room, remove, remove_stray};
 
 /// Reads all files of a ZIP archive that is no wheel, under the same strict rules: name, mode, content.

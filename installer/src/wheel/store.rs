@@ -167,6 +167,31 @@ impl Store {
     }
 }
 
+/// What a wheel would install, from its tables alone: where each file goes, and what tells its content from others.
+///
+/// # Errors
+/// When the wheel breaks a rule.
+pub(crate) fn outline(archive: &Path, file: &str) -> Result<Vec<(String, String)>, WheelError> {
+    let bytes = Bytes::open(archive)?;
+    let source = Source::open(file, bytes.as_slice())?;
+    let files = source.placed.iter().map(|placed| {
+        let path = &placed.path;
+        let place = match placed.scheme {
+            Scheme::Purelib | Scheme::Platlib => path.clone(),
+            Scheme::Scripts => format!("bin/{path}"),
+            Scheme::Data if path.starts_with("bin/") => path.clone(),
+            Scheme::Data => format!("<prefix>/{path}"),
+            Scheme::Headers => format!("<include>/{}/{path}", source.distribution),
+        };
+        (place, source.archive.members[placed.member].mark())
+    });
+    let commands = source.entry_points.iter().map(|command| {
+        let starts = format!("{}:{}", command.module, command.attribute);
+        (format!("bin/{}", command.name), starts)
+    });
+    Ok(files.chain(commands).collect())
+}
+
 /// A new folder with an unused name, readable as the umask allows; removed when dropped.
 pub(crate) fn new_folder(parent: &Path, prefix: &str) -> io::Result<tempfile::TempDir> {
     let mut builder = tempfile::Builder::new();

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use installer::bundle::{BundleRequest, Bundler, Options, Target, read_lock};
 use installer::plan::Selection;
 
-use crate::console::{BOLD, Console, INFO, NAME, Output, VALUE, Verbosity};
+use crate::console::{BOLD, INFO, NAME, VALUE};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::progress::Bundling;
+use crate::remote_cache::RemoteCacheArgs;
 use crate::selection::{DefaultGroups, GroupArgs};
 
 /// Bundles the current project into a virtual environment
@@ -33,11 +34,14 @@ pub(super) struct VenvArgs {
     /// Take wheels for this platform, e.g. manylinux_2_28_aarch64 (this machine)
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<String>,
+    #[command(flatten)]
+    remote_cache: RemoteCacheArgs,
 }
 
 /// # Errors
 /// When the lock file is stale, or something can't be installed.
 pub(super) fn run(cx: &Context, args: &VenvArgs) -> Result<(), Failure> {
+    cx.use_remote_cache(&args.remote_cache);
     let project = cx.project()?;
     let groups = args
         .groups
@@ -76,16 +80,13 @@ pub(super) fn run(cx: &Context, args: &VenvArgs) -> Result<(), Failure> {
         build: &build,
         runtime: cx.runtime()?.handle().clone(),
     };
-    let silent = Console::new(Output {
-        verbosity: Verbosity::Quiet,
-        ..Output::default()
-    });
     let bundle = bundler.install(
         &request,
         &environment,
         args.compile,
-        &Bundling::start(&silent),
+        &Bundling::start_silently(cx.console),
     );
+    cx.tell_remote_cache();
     let bundle = bundle.map_err(|error| super::failure(cx, error))?;
     let version = project.version.as_deref().unwrap_or_default();
     into.line(&if project.package_mode {
