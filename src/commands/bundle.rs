@@ -76,12 +76,18 @@ pub(crate) struct BundleArgs {
     /// Bundle even if wheels bring different files of one name, of which an installer keeps one
     #[arg(long)]
     allow_overlaps: bool,
+    /// Write a statement of provenance (in-toto, SLSA), to be signed by others; BUILDER is the address of who bundles
+    #[arg(long, value_name = "BUILDER", num_args = 0..=1, require_equals = true, default_missing_value = LOCAL_BUILDER)]
+    provenance: Option<String>,
     /// Build this repository's wheels twice and tell which builds differ, instead of bundling
     #[arg(long)]
     verify: bool,
     #[command(flatten)]
     remote_cache: RemoteCacheArgs,
 }
+
+/// Who bundles, if nobody says it: somebody on a machine of his own.
+const LOCAL_BUILDER: &str = "urn:mpoetry:local";
 
 /// Other things than a folder in the service's own that a bundle can be.
 #[derive(Debug, clap::Subcommand)]
@@ -379,6 +385,7 @@ fn options(args: &BundleArgs) -> Result<Options, Failure> {
         allow_stale_libraries: args.allow_stale_libs,
         allow_overlaps: args.allow_overlaps,
         require_hashes: args.require_hashes,
+        provenance: args.provenance.clone(),
         wheels_from: args.targets.wheel_from.clone(),
         entry,
     })

@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
 use super::bundle::{WORKER, locked};
 use super::monorepo::{SERVICES, expected_line, main_module, monorepo};
 use crate::support::{Archive, Fixture, Outcome, Repository, Wheel, python};
@@ -322,6 +325,47 @@ fn bundles_tell_what_they_are_made_of() {
     assert_eq!(purl("libmq"), "pkg:generic/libmq@1.2.0");
     let root = fx.root().display().to_string();
     assert!(!text.contains(&root) && !manifest.to_string().contains(&root));
+}
+
+/// The statement is about every file, and is the same wherever it is made.
+#[test]
+fn provenance_is_told_when_asked_for() {
+    let fx = locked(WORKER);
+    fx.write("pyproject.toml", "[tool.mpoetry]\nroot = true\n");
+    let file = format!("{WORKER}/dist/provenance.intoto.json");
+    fx.mpoetry(["bundle", WORKER]).success();
+    assert!(!fx.exists(&file));
+    let builder = "https://ci.example/builder";
+    let words = ["bundle", WORKER, &format!("--provenance={builder}")];
+    fx.mpoetry(words).success();
+    assert!(fx.mpoetry(words).success().stdout.contains("Nothing to do"));
+    let text = fx.read(&file);
+    assert!(!text.contains(&fx.root().display().to_string()), "{text}");
+    let statement: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(statement["predicateType"], "https://slsa.dev/provenance/v1");
+    assert_eq!(
+        statement["predicate"]["runDetails"]["builder"]["id"],
+        builder
+    );
+    let subjects = statement["subject"].as_array().expect("files");
+    assert_eq!(subjects.len(), 10 + 3, "{text}");
+    for subject in subjects {
+        let name = subject["name"].as_str().expect("a name");
+        let bytes = fs::read(fx.path(WORKER).join("dist").join(name)).expect("a file");
+        let digest = HEXLOWER.encode(&Sha256::digest(bytes));
+        assert_eq!(subject["digest"]["sha256"], digest, "{name}");
+    }
+    let materials = &statement["predicate"]["buildDefinition"]["resolvedDependencies"];
+    let uris: Vec<&str> = materials
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|material| material["uri"].as_str())
+        .collect();
+    assert!(
+        uris.contains(&"libs/libmq") && uris.contains(&"pkg:pypi/pika@1.3.2"),
+        "{uris:?}"
+    );
 }
 
 /// All that is decided by names of files is decided before anything is downloaded.

@@ -115,6 +115,25 @@ fn a_second_machine_builds_nothing() {
 }
 
 #[test]
+fn environments_of_bundles_take_part() {
+    let fx = locked();
+    let store = fx.top().join("store").display().to_string();
+    let venv = |machine: &str, options: &[&str]| {
+        fx.index().forget_requests();
+        let folder = fx.top().join(machine).join("venv").display().to_string();
+        let words = ["bundle", "venv", &folder, "--remote-cache", &store];
+        on(&fx, machine, ML, &[&words[..], options].concat()).success();
+        let asked = fx.index().requests();
+        asked
+            .iter()
+            .any(|line| line.contains("setuptools") && line.contains(".whl 200"))
+    };
+    assert!(venv("one", &["--remote-cache-write"]), "it is built");
+    assert_eq!(files(Path::new(&store)).len(), 2);
+    assert!(!venv("two", &[]), "it is taken");
+}
+
+#[test]
 fn what_decides_the_bytes_decides_what_is_taken() {
     let mut fx = locked();
     let store = fx.top().join("store").display().to_string();

@@ -46,7 +46,7 @@ pub(super) fn manifest(
     pretty(&value)
 }
 
-fn target(target: &Target) -> Value {
+pub(super) fn target(target: &Target) -> Value {
     json!({
         "python": target.python.to_string(),
         "implementation": target.markers.platform_python_implementation,
@@ -88,7 +88,7 @@ fn origin(origin: &Origin, repository: &Path) -> Value {
 }
 
 /// The path of a project in its repository, or from there, with `/`.
-fn relative(folder: &Path, repository: &Path) -> String {
+pub(super) fn relative(folder: &Path, repository: &Path) -> String {
     let shared = folder
         .components()
         .zip(repository.components())
@@ -241,7 +241,7 @@ fn reference(wheel: &BundledWheel) -> String {
 }
 
 /// What the repository makes is nobody's on PyPI, even if a stranger has the name there.
-fn purl(wheel: &BundledWheel) -> String {
+pub(super) fn purl(wheel: &BundledWheel) -> String {
     let version = wheel.version.replace('+', "%2B").replace('!', "%21");
     let kind = if is_local(wheel) { "generic" } else { "pypi" };
     let own = format!("pkg:{kind}/{}@{version}", wheel.name);
@@ -288,6 +288,6 @@ fn serial_number(content: &str) -> String {
     )
 }
 
-fn pretty(value: &Value) -> String {
+pub(super) fn pretty(value: &Value) -> String {
     format!("{value:#}\n")
 }

@@ -10,7 +10,7 @@ use super::overlap::Owners;
 use super::unpacked::Tree;
 use super::{
     BundleError, BundleRequest, Bundler, Entry, Layout, Parts, dockerfile, evidence, name_of,
-    zipapp,
+    provenance, zipapp,
 };
 use crate::wheel::{self, StoredWheel};
 
@@ -62,7 +62,16 @@ impl Files<'_> {
         if !options.libraries_only {
             files.extend(self.evidence(""));
         }
+        files.extend(self.provenance("", &files));
         Ok(files)
+    }
+
+    /// The statement about files of the bundle, if one is asked for.
+    pub(super) fn provenance(&self, folder: &str, about: &[OutputFile]) -> Option<OutputFile> {
+        let builder = self.request.options.provenance.as_ref()?;
+        let text = provenance::statement(self, builder, about);
+        let name = format!("{folder}{}", provenance::FILE);
+        Some(OutputFile::new(name, text))
     }
 
     /// What tells of the bundle, below a folder (with a slash at its end).

@@ -31,6 +31,7 @@ mod output;
 mod overlap;
 mod own;
 mod pin;
+mod provenance;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -105,6 +106,8 @@ pub struct Options {
     pub allow_overlaps: bool,
     /// Refuse what the lock has no hash for: repositories and addresses.
     pub require_hashes: bool,
+    /// Write a statement of provenance; the address names who makes it.
+    pub provenance: Option<String>,
     /// A folder with wheels of libraries that can't be built here, because they are for another platform.
     pub wheels_from: Option<PathBuf>,
     /// How a zipapp starts, if it is not plain.
@@ -299,12 +302,14 @@ impl Bundler<'_> {
                 .collect();
             let staged = self.index.cache().temp_dir(Bucket::Builds)?;
             let mut files = image.write(&bundles, staged.path(), &mut warnings)?;
+            let image_files = files.clone();
             for bundle in &bundles {
                 let folder = match bundles.len() {
                     1 => String::new(),
                     _ => format!("{}/", bundle.request.target.label),
                 };
                 files.extend(bundle.evidence(&folder));
+                files.extend(bundle.provenance(&folder, &image_files));
             }
             written = output.write(&key.unwrap_or_default(), &files)?;
         }
@@ -479,8 +484,8 @@ impl Parts {
         Cache::digest(&[
             &evidence::manifest(&self.contents, request, &self.repository),
             &format!(
-                "{} {dockerfile:?} {:?}",
-                options.libraries_only, options.entry
+                "{} {dockerfile:?} {:?} {:?}",
+                options.libraries_only, options.entry, options.provenance
             ),
         ])
     }

@@ -137,12 +137,6 @@ pub enum OciError {
         /// Why.
         source: io::Error,
     },
-    /// A layer that is packed in a way that is not known here.
-    #[error("the layer `{place}` is packed with zstd, so it can't be checked")]
-    Zstd {
-        /// The blob.
-        place: String,
-    },
     /// A layer with an entry that must not be unpacked.
     #[error("the layer `{place}` can't be unpacked: its entry `{path}` {reason}")]
     Unsafe {
@@ -230,7 +224,6 @@ impl OciError {
                     ),
                 }
             }
-            Self::Zstd { .. } => "`skopeo copy --dest-compress-format gzip` makes an image of it that can be used as a base.".to_owned(),
             Self::NotFound { .. } => "Look for a typing error in the name or the tag.".to_owned(),
             _ => return None,
         };

@@ -63,9 +63,7 @@ fn walk_packed(packed: &mut dyn Read, place: &str, visit: Visit<'_>) -> Result<D
     let mut packed = BufReader::with_capacity(1 << 16, packed);
     let begin = packed.fill_buf().map_err(broken)?;
     let unpacked: Box<dyn Read + '_> = if begin.starts_with(&ZSTD) {
-        return Err(OciError::Zstd {
-            place: place.to_owned(),
-        });
+        Box::new(zstd::Decoder::with_buffer(packed).map_err(broken)?)
     } else if begin.starts_with(&GZIP) {
         Box::new(MultiGzDecoder::new(packed))
     } else {

@@ -72,7 +72,11 @@ pub(super) fn run(cx: &Context, args: &VenvArgs) -> Result<(), Failure> {
         },
         target: target.map_err(Failure::caused)?,
         folder: environment.root.clone(),
-        options: Options::default(),
+        // As the plugin installs them; they are told.
+        options: Options {
+            allow_overlaps: true,
+            ..Options::default()
+        },
     };
     let bundler = Bundler {
         index: cx.index()?,
