@@ -122,7 +122,7 @@ struct FormArgs {
     /// The image's name in what is written, for oci
     #[arg(long, value_name = "TAG")]
     tag: Option<String>,
-    /// The folder to write, instead of the service's dist; of several services each gets a folder in it
+    /// The folder to write, and replace as a whole, instead of the service's dist; each of several gets one in it
     #[arg(short, long, value_name = "FOLDER")]
     output: Option<PathBuf>,
 }

@@ -50,6 +50,7 @@ fn is_built(fx: &Fixture, outcome: &Outcome) -> bool {
 }
 
 /// What is on stderr, without what Poetry says of old spellings.
+#[cfg(feature = "buckets")]
 fn said(outcome: &Outcome) -> String {
     let lines = outcome.stderr.lines();
     lines
