@@ -61,7 +61,7 @@ pub(crate) struct BundleArgs {
     /// Leave out third-party wheels and all other files, for images that find packages themselves
     #[arg(long)]
     only_libs: bool,
-    /// Pin requirements of the wheels of this repository: to one another, none of them, or all to the lock
+    /// Which requirements of this repository's wheels to pin: local (of one another), none, or all (as locked)
     #[arg(long, value_name = "WHICH", default_value = "local")]
     pin: PinWord,
     /// Add a local label to the versions of this repository's wheels; without one it is made of the sources
@@ -107,7 +107,7 @@ struct FormArgs {
         hide_possible_values = true
     )]
     format: Format,
-    /// How wheels are laid out: flat (deps and the service), or a folder for each layer of an image
+    /// How wheels are laid out: flat (deps and the service), or layers (a folder for each layer of an image)
     #[arg(long, value_name = "LAYOUT", default_value = "flat")]
     layout: WheelLayout,
     /// Write a Dockerfile that uses the bundle, with the image and the command of the service's own

@@ -136,7 +136,7 @@ pub enum BundleError {
     },
     /// More than one thing went wrong.
     #[error("{} errors", .0.len())]
-    Several(Vec<BundleError>),
+    Several(Vec<Self>),
     /// Another distribution is in a wheel than its file's name says.
     #[error("`{file}` holds {found}, not {expected}")]
     OtherPackage {

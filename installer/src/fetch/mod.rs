@@ -244,7 +244,7 @@ impl Fetcher<'_> {
                 file,
                 found: sha256.to_string(),
                 known: hashes.iter().map(Hash::to_string).collect(),
-                from: path.display().to_string(),
+                from: path.display().to_string().into(),
             });
         }
         Ok(Fetched {
@@ -397,7 +397,7 @@ fn download_failed(
             found: got.to_string(),
             known: expected.iter().map(Hash::to_string).collect(),
             // What is asked for may be signed.
-            from: public(url.split(['?', '#']).next().unwrap_or(url)),
+            from: public(url.split(['?', '#']).next().unwrap_or(url)).into(),
         },
         other => failed(package, other),
     }

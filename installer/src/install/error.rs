@@ -48,9 +48,9 @@ pub enum InstallError {
         /// Its hash.
         found: String,
         /// The hashes of the lock.
-        known: Vec<String>,
+        known: Box<[String]>,
         /// Its address or path.
-        from: String,
+        from: Box<str>,
     },
     /// A file that the lock does not list.
     #[error(
