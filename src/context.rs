@@ -562,8 +562,8 @@ impl<'a> Context<'a> {
         let sources = self.project()?.sources.iter();
         let sources = sources
             .filter(|source| !is_set(source))
-            .filter_map(|source| Some((&source.name, source.url.as_ref()?)));
-        let named = repositories.iter().map(|(name, url)| (name, url));
+            .filter_map(|source| Some((&source.name, source.address()?)));
+        let named = repositories.iter().map(|(name, url)| (name, url.as_str()));
         let mut places: Vec<Place> = named
             .chain(sources)
             .map(|(name, url)| settings.place(name, url))
@@ -678,10 +678,7 @@ impl<'a> Context<'a> {
         let index = self.index()?;
         let result = solver::resolve(project, previous, request, index, runtime, reporter);
         self.tell_too_young(&index.take_too_young(), result.is_ok());
-        result.map_err(|error| {
-            let advice = failure::about_credentials(&error, &project.all_sources());
-            Failure::caused(error).hint_if(advice)
-        })
+        result.map_err(|error| Failure::of_solving(error, &project.all_sources()))
     }
 }
 

@@ -67,6 +67,12 @@ impl Failure {
         Self::from(Words::Caused(Box::new(error)))
     }
 
+    /// A resolution failed, or what precedes one. `sources` are those of the project.
+    pub(crate) fn of_solving(error: SolveError, sources: &[Source]) -> Self {
+        let advice = about_credentials(&error, sources);
+        Self::caused(error).hint_if(advice)
+    }
+
     /// Adds advice: whole sentences.
     #[must_use]
     pub(crate) fn hint(mut self, advice: impl Into<String>) -> Self {
@@ -139,14 +145,11 @@ pub(crate) fn with_causes(error: &dyn Error) -> String {
 }
 
 /// Where credentials of a source that refuses access are looked for.
-pub(crate) fn about_credentials(error: &SolveError, sources: &[Source]) -> Option<String> {
+fn about_credentials(error: &SolveError, sources: &[Source]) -> Option<String> {
     let SolveError::Index(IndexError::Unauthorized { url, .. }) = error else {
         return None;
     };
-    let is_of = |source: &&Source| {
-        let address = source.url.as_deref()?.trim_end_matches('/');
-        Some(url.strip_prefix(address)?.starts_with('/'))
-    };
+    let is_of = |source: &&Source| Some(url.strip_prefix(source.address()?)?.starts_with('/'));
     let source = sources.iter().find(|source| is_of(source) == Some(true))?;
     let (name, part) = (&source.name, variable_part(&source.name));
     Some(format!(

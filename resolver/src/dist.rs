@@ -235,8 +235,16 @@ impl Priority {
 pub struct Source {
     /// The name as spelled in pyproject.toml; `PyPI` for PyPI.
     pub name: String,
-    /// The simple API's address without trailing `/`; `None` is PyPI.
+    /// The simple API's address as written; `None` is PyPI.
     pub url: Option<String>,
     /// When it is asked.
     pub priority: Priority,
+}
+
+impl Source {
+    /// Its address as locks have it and addresses are compared: without trailing `/`. `None` is PyPI.
+    #[must_use]
+    pub fn address(&self) -> Option<&str> {
+        self.url.as_deref().map(|url| url.trim_end_matches('/'))
+    }
 }

@@ -102,7 +102,13 @@ pub(crate) fn run(cx: &Context, args: &AddArgs) -> Result<(), Failure> {
         args.check_addition(project, name, entry)?;
         manifest.add(destination, name, entry)?;
     }
-    let edited = cx.of_edited(Project::parse(&manifest.text(), &project.root)?);
+    let mut edited = Project::parse(&manifest.text(), &project.root)?;
+    for Addition { name, entry } in &additions {
+        if let Some(typed) = entry.get("version").and_then(Value::as_str) {
+            edited.show_typed(&PackageName::new(name), typed);
+        }
+    }
+    let edited = cx.of_edited(edited);
     cx.console.line("");
     let names = additions.iter().map(|added| PackageName::new(&added.name));
     let relock = Relock::of_edit(edited.project()?, names, args.dry_run, cx.console)?;
@@ -208,7 +214,9 @@ impl AddArgs {
             prereleases: self.allow_prereleases,
             source: self.source.as_deref(),
         };
-        let newest = solver::newest(cx.project()?, &wish, cx.index()?, cx.runtime()?.handle())?;
+        let project = cx.project()?;
+        let newest = solver::newest(project, &wish, cx.index()?, cx.runtime()?.handle())
+            .map_err(|error| Failure::of_solving(error, &project.all_sources()))?;
         let name = newest.name.to_string();
         if constraint.is_none() {
             let version = newest.caret();

@@ -49,6 +49,29 @@ fn the_latest_version_is_looked_up_locked_and_installed() {
 }
 
 #[test]
+fn an_explanation_names_the_version_that_was_told() {
+    let fx = service_and_more();
+    fx.index()
+        .publish(&Wheel::new("late", "3.1").requires("tools>=9"));
+    let before = fx.snapshot_tree();
+    insta::assert_snapshot!(fx.mpoetry(["add", "late", "--lock"]), @"
+    exit: 1
+    ----- stdout -----
+    Using version ^3.1 for late
+
+    Updating dependencies
+    Resolving dependencies...
+    ----- stderr -----
+
+    Because no versions of late match >3.1,<4.0
+     and late (3.1) depends on tools (>=9), late (>=3.1,<4.0) requires tools (>=9).
+    So, because no versions of tools match >=9
+     and service depends on late (^3.1), version solving failed.
+    ");
+    fx.assert_unchanged(&before);
+}
+
+#[test]
 fn what_is_there_is_left_alone() {
     let fx = service_and_more();
     let before = fx.snapshot_tree();

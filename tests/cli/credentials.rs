@@ -59,6 +59,22 @@ fn refused(fx: &Fixture) -> Outcome {
 }
 
 #[test]
+fn a_package_to_add_tells_where_logins_come_from_too() {
+    let fx = private();
+    let manifest = fx.read("pyproject.toml").replace("\"secret\"", "");
+    fx.write("pyproject.toml", manifest);
+    let outcome = fx.mpoetry(["add", "secret", "--lock"]);
+    assert_eq!(outcome.code, Some(1), "{outcome}");
+    assert_eq!(outcome.stderr, refused_words(&fx), "{outcome}");
+}
+
+/// What `lock` says, too.
+fn refused_words(fx: &Fixture) -> String {
+    project(fx, &fx.index().source_url("private"));
+    refused(fx).stderr
+}
+
+#[test]
 fn logins_come_from_auth_toml() {
     opens(|fx| {
         let set = ["config", "http-basic.our-own", "me", SECRET];

@@ -154,6 +154,57 @@ fn releases_are_searched_for_by_name() {
     "#);
 }
 
+/// Poetry: PyPI can't be searched; other sources tell what they have, if they do.
+#[test]
+fn other_sources_are_searched_by_a_part_of_a_name() {
+    let fx = Fixture::empty();
+    let index = fx.index();
+    for (name, version) in [
+        ("our-tools", "1.0"),
+        ("our-tools", "2.0b1"),
+        ("tools", "3.0"),
+    ] {
+        index.publish_to("own", &Wheel::new(name, version));
+    }
+    index.publish(&Wheel::new("tools", "1.5"));
+    let list = "<!DOCTYPE html><a href=\"our-tools/\">Our.Tools</a> <a href=\"/own/simple/tools/\">tools</a> <a href=\"x/\">x</a>";
+    index.serve("/own/simple/", list);
+    let source = |name: &str, priority: &str| {
+        let url = index.source_url(name);
+        format!(
+            "[[tool.poetry.source]]\nname = \"{name}\"\nurl = \"{url}\"\npriority = \"{priority}\"\n"
+        )
+    };
+    let manifest = "[tool.poetry]\npackage-mode = false\n".to_owned()
+        + &source("own", "supplemental")
+        + &source("silent", "supplemental")
+        + &source("unasked", "explicit");
+    fx.write("pyproject.toml", manifest);
+    insta::assert_snapshot!(fx.mpoetry(["search", "tool"]), @"
+    exit: 0
+    ----- stdout -----
+     Package   Version Source Description 
+     our-tools 1.0     own                
+     our-tools 2.0b1   own                
+     tools     3.0     own                
+    ----- stderr -----
+    Source (silent): `[index]/silent/simple/` answers with status 404
+    Source (silent): Unable to retrieve package listing from package source silent
+    ");
+    insta::assert_snapshot!(fx.mpoetry(["search", "tools"]), @"
+    exit: 0
+    ----- stdout -----
+     Package   Version Source Description 
+     our-tools 1.0     own                
+     our-tools 2.0b1   own                
+     tools     1.5     PyPI               
+     tools     3.0     own                
+    ----- stderr -----
+    Source (silent): `[index]/silent/simple/` answers with status 404
+    Source (silent): Unable to retrieve package listing from package source silent
+    ");
+}
+
 #[test]
 fn commands_of_a_namespace() {
     let fx = Fixture::empty();

@@ -27,6 +27,11 @@ fn a_source_comes_changes_and_goes() {
     ----- stderr -----
     The default priority will change to supplemental in a future release.
     ");
+    let shown = fx.mpoetry(["source", "show", "internal"]).success().stdout;
+    assert!(
+        shown.contains(" url       : https://example.com/simple/ \n"),
+        "{shown}"
+    );
     let added = "\n[[tool.poetry.source]]\nname = \"Internal\"\nurl = \"https://example.com/simple/\"\npriority = \"primary\"\n\n";
     assert_eq!(fx.read("pyproject.toml"), format!("{MANIFEST}{added}"));
     insta::assert_snapshot!(fx.mpoetry(["source", "add", "-p", "explicit", "internal", "https://example.org/simple"]), @"

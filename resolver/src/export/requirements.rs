@@ -98,8 +98,7 @@ fn header(sources: &[Source], indexes: &BTreeSet<&str>, options: &PipOptions<'_>
         .any(|source| source.name.eq_ignore_ascii_case("pypi"));
     let mut text = String::new();
     for (place, source) in sources.iter().enumerate() {
-        let url = source.url.as_deref().map(|url| url.trim_end_matches('/'));
-        let Some(url) = url.filter(|url| indexes.contains(url)) else {
+        let Some(url) = source.address().filter(|url| indexes.contains(url)) else {
             continue;
         };
         let shown = match (options.login)(url) {

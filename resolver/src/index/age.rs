@@ -37,9 +37,9 @@ impl MinReleaseAge {
     /// Poetry: names of sources are compared without case, URLs without a slash at their end.
     fn spares(&self, source: &Source) -> bool {
         let is_it = |text: &String| {
-            let url = source.url.as_deref().unwrap_or_default();
+            let url = source.address().filter(|url| !url.is_empty());
             text.to_lowercase() == source.name.to_lowercase()
-                || (!url.is_empty() && text.trim_end_matches('/') == url.trim_end_matches('/'))
+                || url == Some(text.trim_end_matches('/'))
         };
         self.sources.iter().any(is_it)
     }

@@ -382,6 +382,14 @@ impl Index {
         Ok(offers.collect())
     }
 
+    /// The names of all projects that a source has.
+    ///
+    /// # Errors
+    /// When the source can't be reached or does not tell.
+    pub(crate) async fn names(&self, source: &Source) -> Result<Vec<PackageName>, IndexError> {
+        page::names(self, source).await
+    }
+
     /// The releases that were not offered since this was asked the last time, because they are too young.
     #[must_use]
     pub fn take_too_young(&self) -> Vec<TooYoung> {

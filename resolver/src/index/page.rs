@@ -270,29 +270,77 @@ fn form(content_type: &str, body: &[u8]) -> Option<Form> {
 /// A page of an index that lies in a folder: `<name>/index.html` or `index.json`.
 async fn local_page(origin: Origin, name: PackageName) -> Found {
     blocking(move || {
-        let url = origin.page_url(&name)?;
-        for (file, content_type) in [
-            ("index.json", "application/json"),
-            ("index.html", "text/html"),
-        ] {
-            let url = url.join(file).expect("a file name is a relative address");
-            let Some(body) = read_local(&url)? else {
-                continue;
-            };
-            let mut headers = HeaderMap::new();
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-            let answer = Answer {
-                status: StatusCode::OK,
-                headers,
-                url,
-                body,
-            };
-            let page = parse(&answer, Freshness::default(), &name, false)?;
-            return Ok(Some(Arc::new(page)));
-        }
-        Ok(None)
+        let Some(answer) = local_answer(&origin.page_url(&name)?)? else {
+            return Ok(None);
+        };
+        let page = parse(&answer, Freshness::default(), &name, false)?;
+        Ok(Some(Arc::new(page)))
     })
     .await
+}
+
+/// The page that lies in a folder of this machine, if there is one.
+fn local_answer(folder: &Url) -> Result<Option<Answer>, IndexError> {
+    for (file, content_type) in [
+        ("index.json", "application/json"),
+        ("index.html", "text/html"),
+    ] {
+        let url = folder
+            .join(file)
+            .expect("a file name is a relative address");
+        let Some(body) = read_local(&url)? else {
+            continue;
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        return Ok(Some(Answer {
+            status: StatusCode::OK,
+            headers,
+            url,
+            body,
+        }));
+    }
+    Ok(None)
+}
+
+/// The names of all projects of a source, as its root page lists them.
+pub(super) async fn names(index: &Index, source: &Source) -> Result<Vec<PackageName>, IndexError> {
+    let origin = index.origin(source)?;
+    let url = origin.base.clone();
+    let answer = if origin.is_local() {
+        blocking(move || local_answer(&url)).await?
+    } else {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static(ACCEPTED));
+        Some(ask(index, &origin, &url, &headers).await?)
+    };
+    match answer {
+        Some(answer) if answer.status == StatusCode::OK => computing(move || listed(&answer)).await,
+        Some(answer) => Err(status_error(&answer)),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn listed(answer: &Answer) -> Result<Vec<PackageName>, IndexError> {
+    let unreadable = |reason: String| IndexError::Unreadable {
+        url: shown(&answer.url),
+        reason,
+    };
+    let content_type = content_type(answer);
+    match form(content_type, &answer.body) {
+        Some(Form::Json) => {
+            let names = simple_json::projects(&answer.body);
+            let names = names.map_err(|error| unreadable(error.to_string()))?;
+            Ok(names.iter().map(|name| PackageName::new(name)).collect())
+        }
+        Some(Form::Html) => {
+            let text = simple_html::decode(&answer.body, content_type);
+            let links = simple_html::parse(&text).links;
+            let names = links.iter().map(|link| PackageName::new(&link.filename));
+            Ok(names.collect())
+        }
+        None => Err(unreadable(format!("its type is `{content_type}`"))),
+    }
 }
 
 fn read_local(url: &Url) -> Result<Option<Vec<u8>>, IndexError> {

@@ -26,6 +26,27 @@ pub(crate) fn parse(body: &[u8]) -> Result<Listing<'_>, serde_json::Error> {
     })
 }
 
+/// The names of projects that the page of a whole index lists.
+///
+/// # Errors
+/// When it is no JSON, or not of the shape of such a page.
+pub(crate) fn projects(body: &[u8]) -> Result<Vec<String>, serde_json::Error> {
+    let root: Root = serde_json::from_slice(body)?;
+    Ok((root.projects.into_iter())
+        .map(|project| project.name)
+        .collect())
+}
+
+#[derive(Deserialize)]
+struct Root {
+    projects: Vec<Project>,
+}
+
+#[derive(Deserialize)]
+struct Project {
+    name: String,
+}
+
 #[derive(Deserialize)]
 struct Page<'a> {
     meta: Option<Meta>,

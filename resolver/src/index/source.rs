@@ -26,8 +26,8 @@ pub(crate) struct Origin {
 impl Index {
     /// Resolves a source. Credentials in its URL are remembered for its host.
     pub(crate) fn origin(&self, source: &Source) -> Result<Origin, IndexError> {
-        let text = match &source.url {
-            Some(url) => format!("{}/", url.trim_end_matches('/')),
+        let text = match source.address() {
+            Some(url) => format!("{url}/"),
             None => format!("{}/simple/", self.settings().pypi_url.trim_end_matches('/')),
         };
         let url = parse(&text)?;

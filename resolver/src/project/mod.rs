@@ -150,6 +150,17 @@ impl Project {
         self.groups.iter().flat_map(|group| &group.requirements)
     }
 
+    /// Has messages show a constraint as it was typed, wherever the requirements on `name` have it.
+    pub fn show_typed(&mut self, name: &PackageName, typed: &str) {
+        let constraint = Constraint::parse(typed).ok();
+        let groups = self.groups.iter_mut();
+        for requirement in groups.flat_map(|group| &mut group.requirements) {
+            if requirement.name == *name && constraint.as_ref() == Some(&requirement.constraint) {
+                typed.clone_into(&mut requirement.pretty_constraint);
+            }
+        }
+    }
+
     /// The project without its other groups.
     #[must_use]
     pub fn with_groups(&self, groups: &BTreeSet<GroupName>) -> Self {

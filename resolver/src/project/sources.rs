@@ -47,7 +47,7 @@ fn read_one(entry: &Value) -> Result<Source, ProjectError> {
     })?;
     Ok(Source {
         name: name.to_owned(),
-        url: Some(url.trim_end_matches('/').to_owned()),
+        url: Some(url.to_owned()),
         priority,
     })
 }

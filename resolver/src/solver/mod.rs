@@ -61,7 +61,7 @@ pub(crate) use graph::{Solution, Solved};
 use locked::Locked;
 pub use newest::{Newest, Wish, count_releases, direct_name, newest};
 use node::Node;
-pub use offered::{latest, offered};
+pub use offered::{latest, listed, offered};
 use overrides::{Overrides, Run};
 use package::Decided;
 use provider::Provider;

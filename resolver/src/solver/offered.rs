@@ -6,6 +6,7 @@
 use futures_util::future::try_join_all;
 
 use crate::constraint::Constraint;
+use crate::dist::Source;
 use crate::index::{Index, IndexError};
 use crate::lock::{LockedPackage, LockedSource};
 use crate::name::PackageName;
@@ -32,6 +33,36 @@ pub fn offered(
     let wanted = Releases::of(&requirement.constraint);
     let found = runtime.block_on(sources.find(&requirement.name, Some(source), &wanted, None))?;
     Ok(found.iter().map(|one| one.version().clone()).collect())
+}
+
+/// The releases on one source of all projects whose names contain one of some words. Blocks.
+///
+/// # Errors
+/// When the source fails or does not tell what it has.
+pub fn listed(
+    words: &[String],
+    source: &Source,
+    index: &Index,
+    runtime: &tokio::runtime::Handle,
+) -> Result<Vec<(PackageName, Version)>, IndexError> {
+    let is_wanted = |name: &PackageName| {
+        words
+            .iter()
+            .any(|word| name.as_str().contains(word.as_str()))
+    };
+    runtime.block_on(async {
+        let mut names = index.names(source).await?;
+        names.retain(is_wanted);
+        let offers = try_join_all(names.iter().map(|name| index.offers(source, name))).await?;
+        let of_each = names.iter().zip(offers);
+        Ok(of_each
+            .flat_map(|(name, offers)| {
+                offers
+                    .into_iter()
+                    .map(|offer| (name.clone(), offer.version))
+            })
+            .collect())
+    })
 }
 
 /// For each of some locked packages: the package at the latest version that there is of it, if there is one that is not

@@ -335,9 +335,9 @@ impl Read {
             extras,
             files: release.files.clone(),
             develop: false,
-            source: place.url.as_ref().map(|url| LockedSource {
+            source: place.address().map(|url| LockedSource {
                 kind: SourceKind::Legacy,
-                url: url.clone(),
+                url: url.to_owned(),
                 reference: Some(place.name.clone()),
                 resolved_reference: None,
                 subdirectory: None,

@@ -117,8 +117,10 @@ fn requirement(cx: &Context, word: &str, extras: &[String]) -> Result<Requiremen
         };
         let runtime = cx.runtime()?.handle();
         let newest = solver::newest(cx.project()?, &wish, cx.index()?, runtime)?;
-        let constraint = Constraint::parse(&newest.caret()).map_err(Failure::caused)?;
+        let caret = newest.caret();
+        let constraint = Constraint::parse(&caret).map_err(Failure::caused)?;
         requirement = requirement.with_constraint(constraint);
+        requirement.pretty_constraint = caret;
     }
     let extras = extras.iter().flat_map(|value| value.split_whitespace());
     requirement.extras.extend(extras.map(ExtraName::new));
