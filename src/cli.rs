@@ -138,22 +138,30 @@ fn poetry_version() -> String {
     format!("{BOLD}Poetry{BOLD:#} (version {NAME}{POETRY_VERSION}{NAME:#})")
 }
 
+/// Poetry: what is run when no command is named.
+const DEFAULT_COMMAND: &str = "list";
+
 /// Parses the words. `None`: all was said already (help, or the list of commands).
 ///
 /// # Errors
 /// With Poetry's words, when they don't fit.
 pub(crate) fn parse(words: Words, console: &Console) -> Result<Option<Cli>, Failure> {
-    if words.command.is_empty() {
-        print_overview(console);
-        return Ok(None);
-    }
-    let name = known_command(&words.command)?;
-    let program = std::iter::once(OsString::from("mpoetry"));
+    // Without a command its options still have to be right.
+    let default = words.command.is_empty().then_some(DEFAULT_COMMAND);
+    let name = match default {
+        Some(name) => name.to_owned(),
+        None => known_command(&words.command)?,
+    };
+    let program = ["mpoetry"].into_iter().chain(default).map(OsString::from);
     let parsed = Cli::command()
         .try_get_matches_from(program.chain(words.arguments))
         .and_then(|matches| Cli::from_arg_matches(&matches));
     match parsed {
         Ok(cli) => Ok(Some(cli)),
+        Err(error) if error.kind() == ErrorKind::DisplayHelp && default.is_some() => {
+            print_overview(console);
+            Ok(None)
+        }
         Err(error) if error.kind() == ErrorKind::DisplayHelp => {
             crate::help::print(console, &name);
             Ok(None)
@@ -460,6 +468,7 @@ mod tests {
             ("affected", "The option \"--since\" is required"),
             ("run", "Not enough arguments (missing: \"args\")"),
             ("run -x cmd", "The option \"-x\" does not exist"),
+            ("--nope", "The option \"--nope\" does not exist"),
         ] {
             assert_eq!(fault(line), expected, "{line}");
         }

@@ -283,9 +283,7 @@ impl installer::install::Reporter for Installing<'_> {
     }
 
     fn warning(&self, text: &str) {
-        self.bar
-            .bar
-            .suspend(|| self.console.warning(format_args!("Warning: {text}")));
+        self.bar.bar.suspend(|| self.console.warning(text));
     }
 }
 

@@ -83,7 +83,7 @@ impl Installer<'_> {
         }
         let waiting = || {
             reporter
-                .warning("another process is changing this environment; waiting for it to finish");
+                .warning("Another process is changing this environment; waiting for it to finish");
         };
         let _lock = self.environment.lock(waiting)?;
         let site = Site::new(self.environment);

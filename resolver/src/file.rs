@@ -20,8 +20,16 @@ const STALE: Duration = Duration::from_hours(1);
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write(path, bytes).map_err(|error| {
         let shown = path.display();
-        io::Error::new(error.kind(), format!("{shown} can't be written: {error}"))
+        let reason = without_temporary(&error);
+        io::Error::new(error.kind(), format!("{shown} can't be written: {reason}"))
     })
+}
+
+/// What went wrong, without the name of a temporary file, which tells nobody anything.
+fn without_temporary(error: &io::Error) -> String {
+    let mut text = error.to_string();
+    text.truncate(text.find(" at path ").unwrap_or(text.len()));
+    text
 }
 
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -371,7 +371,10 @@ fn install_root(
         "\n{BOLD}Installing{BOLD:#} the current project: {NAME}{name}{NAME:#} ({BOLD}{version}{BOLD:#})"
     ));
     if args.dry_run {
-        cx.console.line("");
+        // Poetry: with colours the line above is one that would be written over.
+        if !cx.console.is_coloured() {
+            cx.console.line("");
+        }
         return Ok(());
     }
     if has_build_script(project) {
@@ -382,7 +385,8 @@ fn install_root(
         cx.build_frontend()?.run_build_script(project)?;
     }
     editable::remove_former(project, environment, installed)?;
-    let warnings = editable::install_root(project, environment).map_err(root_failure)?;
+    let warnings = editable::install_root(project, environment)
+        .map_err(|error| root_failure(cx.console, error))?;
     for warning in warnings {
         cx.console.warning(format_args!("Warning: {warning}"));
     }
@@ -390,10 +394,11 @@ fn install_root(
 }
 
 /// Poetry: a project without its package is mostly an application, so there is a lot of advice.
-fn root_failure(error: BuildError) -> Failure {
+fn root_failure(console: &Console, error: BuildError) -> Failure {
     if !matches!(error, BuildError::ModuleNotFound { .. }) {
         return error.into();
     }
+    console.line("");
     Failure::plain(format!(
         "Error: The current project could not be installed: {error}\n\
          If you do not want to install the current project use --no-root.\n\

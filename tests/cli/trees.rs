@@ -310,6 +310,6 @@ fn a_file_of_two_distributions() {
     let text = outcome.stderr.replace(&site_packages(&fx), "[site]");
     insta::assert_snapshot!(text, @"
     Creating virtualenv app in [root]/.venv
-    Warning: Installing [root]/[site]/shared/a.py over existing file and 1 more
+    Installing [root]/[site]/shared/a.py over existing file and 1 more
     ");
 }

@@ -327,7 +327,7 @@ impl Run<'_> {
             std::mem::take(&mut *self.modules.lock().unwrap_or_else(PoisonError::into_inner));
         if let Err(error) = bytecode::compile(&self.site.python, &modules) {
             self.reporter
-                .warning(&format!("some modules could not be compiled ({error})"));
+                .warning(&format!("Some modules could not be compiled ({error})"));
         }
     }
 }

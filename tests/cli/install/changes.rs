@@ -99,7 +99,7 @@ fn a_new_version_is_installed_and_the_old_lock_told() {
 
       - Updating lib (1.0 [root]/lib -> 1.0 [root]/lib)
     ----- stderr -----
-    Warning: lib is version 1.1 by now, but poetry.lock says 1.0. Run `poetry lock` to fix the lock file.
+    lib is version 1.1 by now, but poetry.lock says 1.0. Run `poetry lock` to fix the lock file.
     ");
     assert_eq!(install(&fx), NOTHING);
     let version = "from importlib.metadata import version; print(version('lib'))";
@@ -119,7 +119,7 @@ fn a_new_requirement_that_the_lock_lacks_is_told() {
 
       - Updating lib (1.0 [root]/lib -> 1.0 [root]/lib)
     ----- stderr -----
-    Warning: lib requires extra by now, but poetry.lock does not say so. Run `poetry lock` to fix the lock file.
+    lib requires extra by now, but poetry.lock does not say so. Run `poetry lock` to fix the lock file.
     ");
 }
 
