@@ -143,14 +143,24 @@ fn poetry_version() -> String {
 /// # Errors
 /// With Poetry's words, when they don't fit.
 pub(crate) fn parse(words: Words, console: &Console) -> Result<Option<Cli>, Failure> {
+    let program = std::iter::once(OsString::from("mpoetry"));
+    let arguments = program.chain(words.arguments);
     if words.command.is_empty() {
-        print_overview(console);
-        return Ok(None);
+        let options = Cli::command().subcommand_required(false);
+        let options = options.arg_required_else_help(false);
+        return match options.try_get_matches_from(arguments) {
+            Err(error) if error.kind() != ErrorKind::DisplayHelp => {
+                Err(Failure::new(fault(&error, "")))
+            }
+            _ => {
+                print_overview(console);
+                Ok(None)
+            }
+        };
     }
     let name = known_command(&words.command)?;
-    let program = std::iter::once(OsString::from("mpoetry"));
     let parsed = Cli::command()
-        .try_get_matches_from(program.chain(words.arguments))
+        .try_get_matches_from(arguments)
         .and_then(|matches| Cli::from_arg_matches(&matches));
     match parsed {
         Ok(cli) => Ok(Some(cli)),
@@ -460,6 +470,9 @@ mod tests {
             ("affected", "The option \"--since\" is required"),
             ("run", "Not enough arguments (missing: \"args\")"),
             ("run -x cmd", "The option \"-x\" does not exist"),
+            ("-x", "The option \"-x\" does not exist"),
+            ("--nope lock", "The option \"--nope\" does not exist"),
+            ("-C", "The \"--directory\" option requires a value"),
         ] {
             assert_eq!(fault(line), expected, "{line}");
         }
