@@ -146,22 +146,27 @@ const DEFAULT_COMMAND: &str = "list";
 /// # Errors
 /// With Poetry's words, when they don't fit.
 pub(crate) fn parse(words: Words, console: &Console) -> Result<Option<Cli>, Failure> {
-    // Without a command its options still have to be right.
-    let default = words.command.is_empty().then_some(DEFAULT_COMMAND);
-    let name = match default {
-        Some(name) => name.to_owned(),
-        None => known_command(&words.command)?,
-    };
-    let program = ["mpoetry"].into_iter().chain(default).map(OsString::from);
+    let program = std::iter::once(OsString::from("mpoetry"));
+    let arguments = program.chain(words.arguments);
+    if words.command.is_empty() {
+        let options = Cli::command().subcommand_required(false);
+        let options = options.arg_required_else_help(false);
+        return match options.try_get_matches_from(arguments) {
+            Err(error) if error.kind() != ErrorKind::DisplayHelp => {
+                Err(Failure::new(fault(&error, "")))
+            }
+            _ => {
+                print_overview(console);
+                Ok(None)
+            }
+        };
+    }
+    let name = known_command(&words.command)?;
     let parsed = Cli::command()
-        .try_get_matches_from(program.chain(words.arguments))
+        .try_get_matches_from(arguments)
         .and_then(|matches| Cli::from_arg_matches(&matches));
     match parsed {
         Ok(cli) => Ok(Some(cli)),
-        Err(error) if error.kind() == ErrorKind::DisplayHelp && default.is_some() => {
-            print_overview(console);
-            Ok(None)
-        }
         Err(error) if error.kind() == ErrorKind::DisplayHelp => {
             crate::help::print(console, &name);
             Ok(None)
@@ -469,6 +474,9 @@ mod tests {
             ("run", "Not enough arguments (missing: \"args\")"),
             ("run -x cmd", "The option \"-x\" does not exist"),
             ("--nope", "The option \"--nope\" does not exist"),
+            ("-x", "The option \"-x\" does not exist"),
+            ("--nope lock", "The option \"--nope\" does not exist"),
+            ("-C", "The \"--directory\" option requires a value"),
         ] {
             assert_eq!(fault(line), expected, "{line}");
         }

@@ -5,7 +5,16 @@ use clap::{Arg, ArgAction, CommandFactory};
 
 use crate::cli::Cli;
 use crate::console::{BOLD, Console, NAME};
-use crate::table::fill;
+use crate::table::{fill, wrap};
+use crate::variables::Variables;
+
+/// The heading of options that Poetry's command of the same name does not have.
+pub(crate) const OURS: &str = "Options that mpoetry adds";
+
+/// Lines of running text are no longer than this, however wide the terminal is.
+const LONGEST_LINE: usize = 100;
+/// Narrower columns can't be read; rather a line is too long for the terminal.
+const NARROWEST_COLUMN: usize = 40;
 
 /// Prints the help of a command, which may have a namespace.
 pub(crate) fn print(console: &Console, name: &str) {
@@ -17,6 +26,7 @@ pub(crate) fn print(console: &Console, name: &str) {
         };
         command = found;
     }
+    let screen = console.width(&Variables::of_process());
     let title = |text: &str| format!("\n{BOLD}{text}:{BOLD:#}");
     let short = text(command.get_about());
     console.line(title("Description"));
@@ -27,34 +37,64 @@ pub(crate) fn print(console: &Console, name: &str) {
     console.line(format_args!("  {}", usage(name, &arguments)));
 
     let all = command.get_arguments().chain(whole.get_arguments());
-    let options: Vec<&Arg> = all.filter(|option| !option.is_positional()).collect();
-    let names = options.iter().map(|option| names_of(option));
+    let options = all.filter(|option| !option.is_positional());
+    let (ours, options): (Vec<&Arg>, Vec<&Arg>) =
+        options.partition(|option| option.get_help_heading() == Some(OURS));
+    let names = options.iter().chain(&ours).map(|option| names_of(option));
     let width = names.map(|names| names.chars().count()).max().unwrap_or(0);
-    let row = |name: String, help: String| {
-        console.line(format_args!(
-            "  {NAME}{}{NAME:#}  {help}",
-            fill(&name, width)
-        ));
+    let row = |name: String, help: &str| {
+        let column = screen.saturating_sub(width + 4).max(NARROWEST_COLUMN);
+        let mut lines = wrap(help, column).into_iter();
+        let first = lines.next().unwrap_or_default();
+        let name = fill(&name, width);
+        console.line(format_args!("  {NAME}{name}{NAME:#}  {first}"));
+        for line in lines {
+            console.line(format_args!("  {:width$}  {line}", ""));
+        }
     };
     if !arguments.is_empty() {
         console.line(title("Arguments"));
         for argument in arguments {
-            row(argument_name(argument), text(argument.get_help()));
+            row(argument_name(argument), &text(argument.get_help()));
         }
     }
-    console.line(title("Options"));
-    for option in options {
-        row(names_of(option), help_of(option));
+    for (heading, options) in [("Options", options), (OURS, ours)] {
+        if !options.is_empty() {
+            console.line(title(heading));
+        }
+        for option in options {
+            row(names_of(option), &help_of(option));
+        }
     }
     let long = text(command.get_long_about());
     if let Some(more) = long.strip_prefix(&short).map(str::trim)
         && !more.is_empty()
     {
         console.line(title("Help"));
-        for line in more.lines() {
+        for line in flow(more, screen.min(LONGEST_LINE) - 2) {
             console.line(format_args!("  {line}"));
         }
     }
+}
+
+/// Text in lines of `width`. Lines that begin with a space (examples, lists) stay as they are.
+fn flow(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut paragraph = String::new();
+    for line in text.lines().chain([""]) {
+        if !line.is_empty() && !line.starts_with(' ') {
+            paragraph = format!("{paragraph} {line}");
+            continue;
+        }
+        if !paragraph.is_empty() {
+            lines.extend(wrap(&paragraph, width));
+            paragraph.clear();
+        }
+        lines.push(line.to_owned());
+    }
+    // The empty line that ended the last paragraph.
+    lines.pop();
+    lines
 }
 
 /// `show [options] [--] [<package>]`
@@ -117,4 +157,24 @@ fn takes_many(argument: &Arg) -> bool {
 /// What clap keeps of a help text.
 fn text(styled: Option<&StyledStr>) -> String {
     styled.map(ToString::to_string).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::flow;
+
+    #[test]
+    fn paragraphs_flow_and_examples_stay() {
+        let text = "One two\nthree four.\n\n  a   b c d e f g h i\n  x\nFive.";
+        let expected = [
+            "One two three",
+            "four.",
+            "",
+            "  a   b c d e f g h i",
+            "  x",
+            "Five.",
+        ];
+        assert_eq!(flow(text, 13), expected);
+        assert_eq!(flow("", 13), Vec::<String>::new());
+    }
 }

@@ -26,7 +26,7 @@ const SERVICE: &str = "poetry-repository-";
 /// Poetry: stands for a user without a name, which some back ends can't store.
 const NO_USER: &str = "__poetry_source_empty_username__";
 /// Poetry: the user of tokens.
-const TOKEN_USER: &str = "__token__";
+pub(crate) const TOKEN_USER: &str = "__token__";
 /// Poetry: back ends that keep nothing, or keep it for all to read.
 const UNFIT: [&str; 4] = [".fail.", ".null.", ".chainer.", "plaintext"];
 
@@ -74,6 +74,16 @@ impl Keyring {
     /// Forgets the token for a source. Was there one?
     pub(crate) fn remove_token(&self, source: &str) -> bool {
         self.ask(&["del", &service(source), TOKEN_USER]).is_some()
+    }
+
+    /// The password that is kept for a source.
+    pub(crate) fn password_for(&self, source: &str, user: &str) -> Option<String> {
+        self.password(&service(source), entry_user(user))
+    }
+
+    /// The token that is kept for a source.
+    pub(crate) fn token_for(&self, source: &str) -> Option<String> {
+        self.password(&service(source), TOKEN_USER)
     }
 
     fn password(&self, service: &str, user: &str) -> Option<String> {
@@ -139,7 +149,7 @@ impl Vault for Keyring {
     ) -> Option<(String, String)> {
         let known = user.unwrap_or_default();
         let of_source = source.and_then(|source| {
-            let password = self.password(&service(source), entry_user(known))?;
+            let password = self.password_for(source, known)?;
             Some((known.to_owned(), password))
         });
         let look_up = |service: &str| match user {

@@ -15,6 +15,7 @@ mod failure;
 mod help;
 mod json;
 mod keyring;
+mod lookup;
 mod plugins;
 mod progress;
 mod python_text;

@@ -17,6 +17,7 @@ use crate::variables::Variables;
 
 /// Options of commands that build or fetch wheels.
 #[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = crate::help::OURS)]
 pub(crate) struct RemoteCacheArgs {
     /// Take wheels that other machines have built from this store: a folder, or a URL
     #[arg(long, value_name = "URL")]

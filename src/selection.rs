@@ -11,13 +11,13 @@ use crate::failure::Failure;
 /// Options that choose dependency groups.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct GroupArgs {
-    /// Leave out these dependency groups (repeat it, or separate names by commas)
+    /// Leave out these dependency groups, separated by commas
     #[arg(long, value_name = "GROUPS")]
     without: Vec<String>,
-    /// Add these optional dependency groups
+    /// Add these optional dependency groups, separated by commas
     #[arg(long, value_name = "GROUPS")]
     with: Vec<String>,
-    /// Take these dependency groups and no others
+    /// Take these dependency groups and no others, separated by commas
     #[arg(long, value_name = "GROUPS")]
     only: Vec<String>,
 }
@@ -25,7 +25,7 @@ pub(crate) struct GroupArgs {
 /// Options that choose extras.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct ExtraArgs {
-    /// Add these extras of the project (repeat it, or separate names by spaces)
+    /// Add these extras of the project, separated by spaces
     #[arg(short = 'E', long, value_name = "EXTRAS")]
     pub(crate) extras: Vec<String>,
     /// Add all extras of the project

@@ -36,6 +36,21 @@ pub(crate) fn fill(text: &str, wanted: usize) -> String {
     format!("{text}{:1$}", "", wanted.saturating_sub(width(text)))
 }
 
+/// A text in lines of at most `longest` columns, unless a word is longer.
+pub(crate) fn wrap(text: &str, longest: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if width(line) + 1 + width(word) <= longest => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// Poetry: every character counts as one column. Colours don't.
 pub(crate) fn width(text: &str) -> usize {
     strip_str(text).to_string().chars().count()

@@ -36,19 +36,22 @@ pub enum Bucket {
     Git,
     /// Facts about interpreters.
     Pythons,
+    /// Start-up files of shells.
+    Shell,
     /// What resolutions that changed nothing depended on.
     Unchanged,
 }
 
 impl Bucket {
     /// All of them, by name.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Archives,
         Self::Builds,
         Self::Git,
         Self::Index,
         Self::Metadata,
         Self::Pythons,
+        Self::Shell,
         Self::Unchanged,
         Self::Wheels,
     ];
@@ -71,6 +74,7 @@ impl Bucket {
             Self::Builds => "builds-v1",
             Self::Git => "git-v1",
             Self::Pythons => "pythons-v1",
+            Self::Shell => "shell-v1",
             Self::Unchanged => "unchanged-v1",
         }
     }

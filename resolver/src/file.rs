@@ -18,7 +18,26 @@ const STALE: Duration = Duration::from_hours(1);
 /// # Errors
 /// When it can't be written; the text names it.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write(path, bytes).map_err(|error| {
+    write(path, bytes, Readers::All)
+}
+
+/// The same for a file that may hold secrets: if it is new, nobody but its owner may read it.
+///
+/// # Errors
+/// As [`replace`].
+pub fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write(path, bytes, Readers::Owner)
+}
+
+/// Who may read a file that was not there before.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Readers {
+    All,
+    Owner,
+}
+
+fn write(path: &Path, bytes: &[u8], readers: Readers) -> io::Result<()> {
+    write_beside(path, bytes, readers).map_err(|error| {
         let shown = path.display();
         let reason = without_temporary(&error);
         io::Error::new(error.kind(), format!("{shown} can't be written: {reason}"))
@@ -32,15 +51,19 @@ fn without_temporary(error: &io::Error) -> String {
     text
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write_beside(path: &Path, bytes: &[u8], readers: Readers) -> io::Result<()> {
     let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let folder = target.parent().unwrap_or(Path::new("."));
-    let permissions = fs_err::metadata(&target).map(|metadata| metadata.permissions());
+    let permissions = match fs_err::metadata(&target) {
+        Ok(metadata) => Some(metadata.permissions()),
+        Err(_) => readers.permissions(),
+    };
     let fill = |file: &File| {
-        (&*file).write_all(bytes)?;
-        if let Ok(permissions) = &permissions {
+        // First of all, so that nobody has a look meanwhile.
+        if let Some(permissions) = &permissions {
             file.set_permissions(permissions.clone())?;
         }
+        (&*file).write_all(bytes)?;
         file.sync_all()
     };
     let prefix = prefix(path);
@@ -48,6 +71,20 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(folder);
     remove_stale(folder, &prefix);
     Ok(())
+}
+
+impl Readers {
+    /// `None`: as the umask has it.
+    #[cfg(unix)]
+    fn permissions(self) -> Option<std::fs::Permissions> {
+        use std::os::unix::fs::PermissionsExt;
+        (self == Self::Owner).then(|| std::fs::Permissions::from_mode(0o600))
+    }
+
+    #[cfg(not(unix))]
+    fn permissions(self) -> Option<std::fs::Permissions> {
+        None
+    }
 }
 
 /// What temporary files beside a file are called, before some random letters.

@@ -1,27 +1,34 @@
 //! `mpoetry add`: add requirements to `pyproject.toml`, lock and install them.
 
-use std::path::Path;
-
-use resolver::constraint::Constraint;
 use resolver::name::{GroupName, PackageName};
 use resolver::project::Project;
 use resolver::project::edit::{Destination, Entry, Manifest};
-use resolver::requirement::Typed;
-use resolver::solver::{self, Wish};
 use toml::Value;
 
 use super::relock::Relock;
 use crate::console::{BOLD, ERROR, NAME};
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::lookup::{Found, Lookup};
 
 /// Adds dependencies to pyproject.toml, locks and installs them
 ///
-/// A package is a name (requests), a name with a constraint (requests@^2.31, "requests>=2.31,<3") or with extras
-/// (requests[socks]), a git repository (git+https://example.com/lib.git@v1#subdirectory=lib, git+ssh://…), the URL of
-/// a wheel or an sdist, or a path (../lib, ../lib-1.0-py3-none-any.whl). Without a constraint the latest version is
-/// looked up. Nothing is changed if the dependencies can't be resolved or installed.
+/// A package is written as
+///
+///   requests                                its latest version, and what is compatible with it
+///   requests@^2.31, "requests>=2.31,<3"     a name and a constraint
+///   "requests[socks]@^2.31"                 with extras
+///   git+https://example.com/lib.git@v1      a branch, a tag or a commit of a git repository
+///   git+ssh://git@example.com/lib.git#v1    the same by way of SSH
+///   git+https://example.com/lib.git#subdirectory=lib
+///   ../lib                                  a folder with a project
+///   ../lib-1.0-py3-none-any.whl             a wheel or an sdist
+///   https://example.com/lib-1.0.tar.gz      the same from anywhere
+///
+/// Nothing is changed if the dependencies can't be resolved or installed. A folder is written down by its path from the
+/// project, so that others find it, too.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct AddArgs {
     /// The packages to add
     #[arg(required = true, value_name = "NAME")]
@@ -29,22 +36,22 @@ pub(crate) struct AddArgs {
     /// The dependency group to add them to
     #[arg(short = 'G', long, default_value = "main", hide_default_value = true)]
     group: String,
-    /// Add them to the group `dev`
+    /// Add them to the group `dev`: short for -G dev
     #[arg(short = 'D', long)]
     dev: bool,
     /// Install a path or git dependency as editable
     #[arg(short = 'e', long)]
     editable: bool,
-    /// Extras of the package that are wanted (repeat it, or separate names by spaces)
+    /// Extras of the package that are wanted, separated by spaces
     #[arg(short = 'E', long)]
     extras: Vec<String>,
     /// Add them as optional dependencies, for this extra of the project
     #[arg(long, value_name = "EXTRA")]
     optional: Option<String>,
-    /// The Python versions that they are for
+    /// The Python versions that they are for, such as ^3.12
     #[arg(long)]
     python: Option<String>,
-    /// The platforms that they are for
+    /// The platforms that they are for, such as win32 or linux
     #[arg(long)]
     platform: Option<String>,
     /// The environments that they are for, as an environment marker
@@ -62,12 +69,6 @@ pub(crate) struct AddArgs {
     /// Write the lock file and install nothing
     #[arg(long)]
     lock: bool,
-}
-
-/// A package that is to be added.
-struct Addition {
-    name: String,
-    entry: Entry,
 }
 
 /// # Errors
@@ -97,13 +98,13 @@ pub(crate) fn run(cx: &Context, args: &AddArgs) -> Result<(), Failure> {
         );
     }
 
-    let additions = args.choose(cx, &manifest, &words)?;
-    for Addition { name, entry } in &additions {
+    let additions = args.choose(cx, &words)?;
+    for Found { name, entry } in &additions {
         args.check_addition(project, name, entry)?;
         manifest.add(destination, name, entry)?;
     }
     let mut edited = Project::parse(&manifest.text(), &project.root)?;
-    for Addition { name, entry } in &additions {
+    for Found { name, entry } in &additions {
         if let Some(typed) = entry.get("version").and_then(Value::as_str) {
             edited.show_typed(&PackageName::new(name), typed);
         }
@@ -165,67 +166,23 @@ impl AddArgs {
     }
 
     /// What the words mean: names and versions are looked up.
-    fn choose(
-        &self,
-        cx: &Context,
-        manifest: &Manifest,
-        words: &[&str],
-    ) -> Result<Vec<Addition>, Failure> {
+    fn choose(&self, cx: &Context, words: &[&str]) -> Result<Vec<Found>, Failure> {
         let project = cx.project()?;
-        let home = cx.variables().filled("HOME").map(Path::new);
-        let mut additions = Vec::new();
-        for word in words {
-            let typed = Typed::parse(word, &project.root, home)?;
-            let name = match typed.name.clone() {
-                Some(name) => name,
-                None => {
-                    let origin = manifest.origin(word, &typed.entry)?;
-                    let (index, handle) = (cx.index()?, cx.runtime()?.handle());
-                    solver::direct_name(project, word, origin, index, handle)?.to_string()
-                }
-            };
-            additions.push((name, typed));
-        }
-        let mut chosen = Vec::new();
-        for (name, typed) in additions {
-            let addition = if typed.is_direct() {
-                Addition {
-                    name,
-                    entry: typed.entry,
-                }
-            } else {
-                self.look_up(cx, &name, typed.entry)?
-            };
-            chosen.push(Addition {
-                entry: self.with_options(addition.entry),
-                ..addition
-            });
-        }
-        Ok(chosen)
-    }
-
-    /// Finds out what a package is called, that it is there, and its latest version if none is wanted.
-    fn look_up(&self, cx: &Context, name: &str, mut entry: Entry) -> Result<Addition, Failure> {
-        let version = entry.get("version").and_then(Value::as_str);
-        let constraint = version.map(Constraint::parse).transpose()?;
-        let wish = Wish {
-            name,
-            constraint: constraint.as_ref(),
+        let lookup = Lookup {
+            cx,
+            project,
+            index: cx.index()?,
+            base: &project.root,
             prereleases: self.allow_prereleases,
             source: self.source.as_deref(),
+            is_told: true,
         };
-        let project = cx.project()?;
-        let newest = solver::newest(project, &wish, cx.index()?, cx.runtime()?.handle())
-            .map_err(|error| Failure::of_solving(error, &project.all_sources()))?;
-        let name = newest.name.to_string();
-        if constraint.is_none() {
-            let version = newest.caret();
-            cx.console.line(format_args!(
-                "Using version {BOLD}{version}{BOLD:#} for {NAME}{name}{NAME:#}"
-            ));
-            entry.insert("version".to_owned(), Value::String(version));
-        }
-        Ok(Addition { name, entry })
+        let found = lookup.find(words.iter().copied())?;
+        let found = found.into_iter().map(|found| Found {
+            entry: self.with_options(found.entry),
+            ..found
+        });
+        Ok(found.collect())
     }
 
     /// Poetry: what options say comes after what the word says, in this order.

@@ -61,7 +61,7 @@ pub(crate) struct AffectedArgs {
     /// What the answer is for; for a bundle only main counts, and what goes into wheels
     #[arg(long = "for", value_name = "PURPOSE", value_enum)]
     purpose: Option<For>,
-    /// Only these dependency groups count (repeat it, or separate names by commas)
+    /// Only these dependency groups count, separated by commas
     #[arg(long, value_name = "GROUPS", value_delimiter = ',')]
     only: Vec<String>,
     /// These dependency groups do not count

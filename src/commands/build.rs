@@ -20,7 +20,7 @@ use crate::failure::Failure;
 /// requirements.
 #[derive(Debug, Args)]
 pub(crate) struct BuildArgs {
-    /// What to build: sdist, wheel or all
+    /// What to build: sdist, wheel, or all, which is what is built without this option
     #[arg(short, long)]
     format: Option<String>,
     /// Remove all that is in the output folder first
@@ -32,7 +32,7 @@ pub(crate) struct BuildArgs {
     /// The folder to put archives into, relative to the project
     #[arg(short, long, default_value = "dist")]
     output: PathBuf,
-    /// What to tell the back end (repeat it for more)
+    /// What to tell the back end
     #[arg(short, long, value_name = "KEY=VALUE")]
     config_settings: Vec<String>,
 }

@@ -15,7 +15,7 @@ use crate::failure::Failure;
 pub(crate) struct CompletionsArgs {
     /// bash, zsh or fish; that of SHELL if it is left out
     shell: Option<String>,
-    /// Another name for which it completes (repeat it)
+    /// Another name for which it completes
     #[arg(long, value_name = "NAME")]
     alias: Vec<String>,
 }

@@ -32,6 +32,7 @@ use crate::settings::{
 /// pip never removes a package and git is always the system's; and virtualenvs.use-poetry-python, since there is no
 /// Python that mpoetry runs on.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct ConfigArgs {
     /// Setting key
     key: Option<String>,

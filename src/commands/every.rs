@@ -13,6 +13,7 @@ use crate::failure::Failure;
 
 /// Options that make a command one for many projects.
 #[derive(Debug, Default, clap::Args)]
+#[command(next_help_heading = crate::help::OURS)]
 pub(crate) struct EveryArgs {
     /// Do it for every project of the repository that has a lock file
     #[arg(long)]

@@ -1,6 +1,6 @@
 //! `mpoetry init`: a `pyproject.toml` for what is there. `new` shares its options and questions.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use resolver::constraint::Constraint;
 use resolver::index::Index;
@@ -8,17 +8,19 @@ use resolver::name::PackageName;
 use resolver::project::Project;
 use resolver::project::layout::{self, Author, Existing, Layout};
 use resolver::requirement::{Requirement, Typed};
-use resolver::solver::{self, Newest, Wish};
+use resolver::solver;
 use toml::{Table, Value};
 
-use crate::console::{BOLD, ERROR, INFO, NAME, VALUE, WARNING};
+use crate::console::{ERROR, INFO, NAME, VALUE, WARNING};
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::lookup::{Found, Lookup};
 use crate::question;
 
 /// Makes a pyproject.toml in the current folder
 ///
-/// Asks for what options do not say, unless -n is given. Sections that the file has already stay as they are.
+/// Asks for what options do not say, unless -n is given. Sections that the file has already stay as they are; one that
+/// describes a project already is refused. Nothing is written before all dependencies are found.
 #[derive(Debug, clap::Args)]
 pub(crate) struct InitArgs {
     #[command(flatten)]
@@ -40,13 +42,13 @@ pub(super) struct Details {
     /// The Pythons that it supports, such as ">=3.11"
     #[arg(long)]
     python: Option<String>,
-    /// A package that it requires, as `add` takes it (repeat it)
+    /// A package that it requires, as `add` takes it: requests, requests:^2.31
     #[arg(long)]
     dependency: Vec<String>,
-    /// A package that its development requires (repeat it)
-    #[arg(long)]
+    /// A package that its development requires, as `add` takes it
+    #[arg(long, value_name = "DEV-DEPENDENCY")]
     dev_dependency: Vec<String>,
-    /// Its license
+    /// Its license, as an SPDX expression: MIT
     #[arg(short, long)]
     license: Option<String>,
 }
@@ -241,10 +243,7 @@ impl Making<'_> {
             (&self.details.dev_dependency, "development"),
         ];
         for (words, kind) in kinds {
-            let mut found: Vec<Requirement> = Vec::new();
-            for word in words {
-                insert(&mut found, wishes.find(word)?);
-            }
+            let mut found = wishes.find(words)?;
             let question =
                 format!("Would you like to define your {kind} dependencies interactively?");
             if self.place.is_interactive && question::confirm(self.cx.console, &question, true)? {
@@ -286,6 +285,8 @@ struct Wishes<'a> {
     /// The project as it is so far.
     project: Project,
     index: Index,
+    /// Poetry: paths start where the command was given, wherever the project is made.
+    current: PathBuf,
 }
 
 impl<'a> Wishes<'a> {
@@ -301,22 +302,29 @@ impl<'a> Wishes<'a> {
             cx,
             project: Project::parse(&plain.manifest(), root)?,
             index: cx.plain_index()?,
+            current: std::env::current_dir().map_err(Failure::caused)?,
         })
     }
 
-    /// What a word of an option means.
-    fn find(&self, word: &str) -> Result<Requirement, Failure> {
-        let mut typed = self.read(word)?;
-        let Some(name) = typed.name.clone().filter(|_| !typed.is_direct()) else {
-            return self.requirement(word, typed);
-        };
-        let newest = self.newest(&name, version_of(&typed))?;
-        if version_of(&typed).is_none() {
-            self.tell_version(&newest.name, &newest.caret());
-            set_version(&mut typed, newest.caret());
+    fn lookup(&self) -> Lookup<'_> {
+        Lookup {
+            cx: self.cx,
+            project: &self.project,
+            index: &self.index,
+            base: &self.current,
+            prereleases: false,
+            source: None,
+            is_told: true,
         }
-        typed.name = Some(newest.name.to_string());
-        self.requirement(word, typed)
+    }
+
+    /// What the words of an option mean.
+    fn find(&self, words: &[String]) -> Result<Vec<Requirement>, Failure> {
+        let mut requirements = Vec::new();
+        for found in self.lookup().find(words.iter().map(String::as_str))? {
+            insert(&mut requirements, found.requirement(&self.current)?);
+        }
+        Ok(requirements)
     }
 
     /// Asks for packages until there are no more.
@@ -334,18 +342,21 @@ impl<'a> Wishes<'a> {
                 return Ok(());
             };
             question = "\nAdd a package (leave blank to skip):";
-            let typed = self.read(&word)?;
-            if typed.is_direct() || version_of(&typed).is_some() {
+            let typed = self.lookup().read(&word)?;
+            let chosen = if typed.is_direct() || typed.entry.contains_key("version") {
                 console.line(format_args!("Adding {INFO}{word}{INFO:#}"));
-                insert(found, self.requirement(&word, typed)?);
-            } else if let Some(typed) = self.choose(&word, typed)? {
-                insert(found, self.requirement(&word, typed)?);
+                Some(self.lookup().named(&word, typed)?)
+            } else {
+                self.choose(&word, typed)?
+            };
+            if let Some(chosen) = chosen {
+                insert(found, chosen.requirement(&self.current)?);
             }
         }
     }
 
     /// Poetry: since PyPI can't be searched, the name itself is looked up. What it then counts are releases.
-    fn choose(&self, word: &str, mut typed: Typed) -> Result<Option<Typed>, Failure> {
+    fn choose(&self, word: &str, typed: Typed) -> Result<Option<Found>, Failure> {
         let console = self.cx.console;
         let name = PackageName::new(typed.name.as_deref().unwrap_or(word));
         let releases = self.releases(&name)?;
@@ -372,17 +383,16 @@ impl<'a> Wishes<'a> {
             }
             answer => Ok(answer),
         })?;
-        let constraint = match constraint {
-            Some(constraint) => constraint,
-            None => {
-                let newest = self.newest(&chosen, None)?;
-                self.tell_version(&newest.name, &newest.caret());
-                newest.caret()
-            }
+        let mut found = Found {
+            name: chosen,
+            entry: typed.entry,
         };
-        set_version(&mut typed, constraint);
-        typed.name = Some(chosen);
-        Ok(Some(typed))
+        if let Some(constraint) = constraint {
+            let constraint = Value::String(constraint);
+            found.entry.insert("version".to_owned(), constraint);
+            return Ok(Some(found));
+        }
+        self.lookup().choose(found).map(Some)
     }
 
     /// How many releases the index has.
@@ -395,48 +405,6 @@ impl<'a> Wishes<'a> {
             runtime,
         )?)
     }
-
-    fn newest(&self, name: &str, version: Option<&str>) -> Result<Newest, Failure> {
-        let constraint = version.map(Constraint::parse).transpose()?;
-        let wish = Wish {
-            name,
-            constraint: constraint.as_ref(),
-            prereleases: false,
-            source: None,
-        };
-        let runtime = self.cx.runtime()?.handle();
-        Ok(solver::newest(&self.project, &wish, &self.index, runtime)?)
-    }
-
-    fn tell_version(&self, name: &PackageName, version: &str) {
-        self.cx.console.line(format_args!(
-            "Using version {BOLD}{version}{BOLD:#} for {NAME}{name}{NAME:#}"
-        ));
-    }
-
-    /// Poetry: paths start where the command was given, wherever the project is made.
-    fn read(&self, word: &str) -> Result<Typed, Failure> {
-        let current = std::env::current_dir().map_err(Failure::caused)?;
-        let home = self.cx.variables().filled("HOME").map(Path::new);
-        Ok(Typed::parse(word, &current, home)?)
-    }
-
-    fn requirement(&self, word: &str, typed: Typed) -> Result<Requirement, Failure> {
-        let current = std::env::current_dir().map_err(Failure::caused)?;
-        let make = |name: &str, entry: Table| {
-            layout::requirement(name, entry, &current).map_err(Failure::caused)
-        };
-        match typed.name {
-            Some(name) => make(&name, typed.entry),
-            None => {
-                let origin = make(word, typed.entry.clone())?.origin;
-                let (project, index) = (&self.project, &self.index);
-                let runtime = self.cx.runtime()?.handle();
-                let name = solver::direct_name(project, word, origin, index, runtime)?;
-                make(name.as_str(), typed.entry)
-            }
-        }
-    }
 }
 
 /// Poetry: what is required twice is required as it was said last, in the first one's place.
@@ -448,16 +416,6 @@ fn insert(found: &mut Vec<Requirement>, requirement: Requirement) {
         Some(other) => *other = requirement,
         None => found.push(requirement),
     }
-}
-
-fn version_of(typed: &Typed) -> Option<&str> {
-    typed.entry.get("version").and_then(Value::as_str)
-}
-
-fn set_version(typed: &mut Typed, version: String) {
-    typed
-        .entry
-        .insert("version".to_owned(), Value::String(version));
 }
 
 fn filled(option: &Option<String>) -> Option<String> {

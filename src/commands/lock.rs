@@ -7,6 +7,7 @@ use super::every::{EveryArgs, Tally, every};
 use crate::console::{BOLD, INFO};
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::help::OURS;
 use crate::shortcut;
 
 /// Locks the project's dependencies without installing them
@@ -25,7 +26,7 @@ pub(crate) struct LockArgs {
     regenerate: bool,
     /// Write nothing; fail if poetry.lock does not belong to pyproject.toml, or does not hold what a library in a folder
     /// needs now
-    #[arg(long, conflicts_with = "regenerate")]
+    #[arg(long, conflicts_with = "regenerate", help_heading = OURS)]
     check: bool,
     #[command(flatten)]
     every: EveryArgs,

@@ -8,21 +8,24 @@ use crate::context::Context;
 use crate::failure::Failure;
 
 /// Makes a new project in a folder of its own
+///
+/// The folder gets a pyproject.toml, a readme, a package and a folder for tests. What no option says is taken from git and
+/// from the Python at hand, or asked for with -i. A folder that is not empty is left alone; `init` is for such.
 #[derive(Debug, clap::Args)]
 pub(crate) struct NewArgs {
-    /// The folder
+    /// The folder to make; its last name is that of the project, unless --name is given
     #[arg(value_name = "PATH")]
     path: PathBuf,
     /// Ask for what options do not say
     #[arg(short, long)]
     interactive: bool,
-    /// Put the package into `src`, as is the default
+    /// Put the package into `src` (deprecated: it is the default)
     #[arg(long)]
     src: bool,
     /// Put the package beside pyproject.toml
     #[arg(long)]
     flat: bool,
-    /// The ending of the readme's name
+    /// The ending of the readme's name, such as md or rst
     #[arg(long, default_value = "md")]
     readme: String,
     #[command(flatten)]

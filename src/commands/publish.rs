@@ -11,15 +11,17 @@ use resolver::index::Place;
 use crate::console::{ERROR, INFO, NAME, VALUE, WARNING};
 use crate::context::{Context, choose_cryptography};
 use crate::failure::Failure;
+use crate::keyring::{Keyring, TOKEN_USER};
 use crate::progress::Publishing;
 use crate::question;
-use crate::settings::{Settings, variable_part};
+use crate::settings::variable_part;
 
 /// Publishes a package to a remote repository
 ///
 /// Uploads the sdist and the wheels of the newest version in the folder `dist`: to PyPI, or to the repository that is
 /// named, which `repositories.<name>.url` in the configuration tells the address of. Who uploads is told by
-/// `--username` and `--password`, else by `pypi-token.<name>`, else by `http-basic.<name>`.
+/// `--username` and `--password`, else by `pypi-token.<name>`, else by `http-basic.<name>`; the keyring is asked for
+/// a token or a password that is not in the configuration.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PublishArgs {
     /// The repository to upload to, by its name in the configuration
@@ -84,7 +86,7 @@ pub(crate) fn run(cx: &Context, args: &PublishArgs) -> Result<(), Failure> {
     }
     cx.console.line("");
 
-    let repository = repository(args, cx.settings()?)?;
+    let repository = repository(cx, args)?;
     let (name, version) = (project.name.as_deref().unwrap_or_default(), &found.version);
     let to = match args.repository.as_deref() {
         None | Some("" | PYPI) => "PyPI",
@@ -120,7 +122,7 @@ fn about_login(error: &PublishError, name: &str) -> Option<String> {
     Some(format!(
         "User and password come from `--username` and `--password`, or a token from `pypi-token.{name}` or \
          POETRY_PYPI_TOKEN_{part}, or both from `http-basic.{name}` or POETRY_HTTP_BASIC_{part}_USERNAME and \
-         POETRY_HTTP_BASIC_{part}_PASSWORD."
+         POETRY_HTTP_BASIC_{part}_PASSWORD. A token or a password that is in none of these is looked for in the keyring."
     ))
 }
 
@@ -143,7 +145,8 @@ fn confirm_build(cx: &Context, args: &PublishArgs, count: usize) -> Result<(), F
     Err(Failure::message(format!("{ERROR}Aborted!{ERROR:#}")))
 }
 
-fn repository(args: &PublishArgs, settings: &Settings) -> Result<Repository, Failure> {
+fn repository(cx: &Context, args: &PublishArgs) -> Result<Repository, Failure> {
+    let settings = cx.settings()?;
     let name = args.repository.as_deref().filter(|name| !name.is_empty());
     let url = match name {
         None => PYPI_URL,
@@ -173,7 +176,7 @@ fn repository(args: &PublishArgs, settings: &Settings) -> Result<Repository, Fai
     let client = own.and_then(|own| own.client.clone());
     Ok(Repository {
         url: with_slash(url.to_owned()),
-        login: login(args, settings, &place),
+        login: login(cx, args, &place)?,
         trust,
         client_certificate: args.client_cert.clone().or(client),
         user_agent: concat!("mpoetry/", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -189,16 +192,30 @@ fn with_slash(mut url: String) -> String {
     url
 }
 
-/// Poetry: options count if they are complete, then a token, then user and password of the configuration. Who has just a
-/// user is sent on without one.
-fn login(args: &PublishArgs, settings: &Settings, place: &Place) -> Option<(String, String)> {
+/// Poetry: options count if they are complete, then a token, then user and password of the configuration; what it does
+/// not tell may be in the keyring. Who has just a user is sent on without one.
+fn login(
+    cx: &Context,
+    args: &PublishArgs,
+    place: &Place,
+) -> Result<Option<(String, String)>, Failure> {
     let filled = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
     if let (Some(user), Some(password)) = (filled(&args.username), filled(&args.password)) {
-        return Some((user, password));
+        return Ok(Some((user, password)));
     }
     let name = place.name.as_deref().unwrap_or(PYPI);
-    if let Some(token) = settings.token(name) {
-        return Some(("__token__".to_owned(), token.to_owned()));
+    let by_token = |token: &str| Some((TOKEN_USER.to_owned(), token.to_owned()));
+    if let Some(token) = cx.settings()?.token(name) {
+        return Ok(by_token(token));
     }
-    Some((filled(&place.user)?, filled(&place.password)?))
+    let keyring = cx.keyring()?.filter(Keyring::is_available);
+    if let Some(token) = keyring.as_ref().and_then(|it| it.token_for(name)) {
+        return Ok(by_token(&token));
+    }
+    let user = filled(&place.user);
+    let password = place.password.clone().or_else(|| {
+        let user = user.as_deref().unwrap_or_default();
+        keyring?.password_for(name, user)
+    });
+    Ok(user.zip(filled(&password)))
 }

@@ -22,7 +22,7 @@ pub(crate) struct RemoveArgs {
     /// The dependency group to remove them from
     #[arg(short = 'G', long)]
     group: Option<String>,
-    /// Remove them from the group `dev`
+    /// Remove them from the group `dev`: short for -G dev
     #[arg(short = 'D', long)]
     dev: bool,
     /// Tell what would be done, and do nothing

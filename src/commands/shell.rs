@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use installer::environment::Shell;
+use resolver::cache::Bucket;
+use resolver::file::replace;
 
 use super::run::{become_command, with_environment};
 use crate::console::INFO;
@@ -132,15 +134,13 @@ fn keep(cx: &Context, command: &mut Command, name: &str, as_name: &str) {
 
 /// A start-up file of a shell. It is the same for all environments, so that nobody has to remove it.
 fn startup_file(cx: &Context, name: &str, text: &str) -> Result<PathBuf, Failure> {
-    let path = cx.cache()?.root().join("shell-v1").join(name);
+    let path = cx.cache()?.path(Bucket::Shell, name);
     if fs_err::read(&path).is_ok_and(|present| present == text.as_bytes()) {
         return Ok(path);
     }
     let folder = path.parent().unwrap_or(&path);
     fs_err::create_dir_all(folder).map_err(Failure::caused)?;
-    let beside = folder.join(format!("{name}.{}", std::process::id()));
-    fs_err::write(&beside, text).map_err(Failure::caused)?;
-    fs_err::rename(&beside, &path).map_err(Failure::caused)?;
+    replace(&path, text.as_bytes()).map_err(Failure::caused)?;
     Ok(path)
 }
 

@@ -1,8 +1,9 @@
 //! Changing a file of settings, the way Poetry would: what is not changed stays as it is, comments too.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use resolver::file::replace_private;
 use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
 
 use super::SettingsError;
@@ -195,21 +196,12 @@ fn remove(table: &mut Table, path: &[&str]) {
     }
 }
 
-/// Replaces the file at once. A link stays a link, and who may read the file stays the same; a new one is for its
-/// owner only.
+/// Replaces the file at once. A new one is for its owner only.
 fn write(path: &Path, text: &str) -> io::Result<()> {
-    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let folder = target.parent().unwrap_or(Path::new("."));
-    fs_err::create_dir_all(folder)?;
-    let mut file = tempfile::Builder::new()
-        .prefix(".poetry-config.")
-        .tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    if let Ok(metadata) = fs_err::metadata(&target) {
-        file.as_file().set_permissions(metadata.permissions())?;
+    if let Some(folder) = path.parent() {
+        fs_err::create_dir_all(folder)?;
     }
-    file.persist(&target)?;
-    Ok(())
+    replace_private(path, text.as_bytes())
 }
 
 /// The value with the spelling of tomlkit, which Poetry writes with.

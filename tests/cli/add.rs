@@ -254,3 +254,39 @@ fn a_project_in_the_older_form_stays_in_it() {
          extra = {version = \"^1.4.2\", python = \"^3.12\"}\ntools = {version = \"^1\", python = \"^3.12\"}\n"
     );
 }
+
+#[test]
+fn where_a_dependency_counts_is_told_by_options() {
+    let fx = service_and_more();
+    fx.mpoetry(["add", "extra", "--platform", "win32", "--lock"])
+        .success();
+    let markers = "python_version < '3.12'";
+    fx.mpoetry(["add", "tools@^1.5", "--markers", markers, "--lock"])
+        .success();
+    let manifest = fx.read("pyproject.toml");
+    for line in [
+        r#""extra (>=1.4.2,<2.0.0) ; sys_platform == \"win32\"""#,
+        r#""tools (>=1.5,<2.0) ; python_version < \"3.12\"""#,
+    ] {
+        assert!(manifest.contains(line), "{manifest}");
+    }
+    let fx = Fixture::project(
+        "[tool.poetry]\npackage-mode = false\n\n[tool.poetry.dependencies]\npython = \"^3.11\"\n",
+    );
+    fx.index().publish(&Wheel::new("extra", "1.4.2"));
+    fx.mpoetry([
+        "add",
+        "extra",
+        "--platform=linux",
+        "--markers=extra == 'x'",
+        "--lock",
+    ])
+    .success();
+    assert!(
+        fx.read("pyproject.toml").ends_with(
+            "extra = {version = \"^1.4.2\", platform = \"linux\", markers = \"extra == 'x'\"}\n"
+        ),
+        "{}",
+        fx.read("pyproject.toml")
+    );
+}

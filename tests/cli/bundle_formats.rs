@@ -730,3 +730,52 @@ fn options_that_do_not_go_together_are_told() {
         assert!(!fx.exists(&format!("{WORKER}/dist")), "{words:?}");
     }
 }
+
+#[test]
+fn the_options_of_the_plugin() {
+    let fx = super::locked_service();
+    let bundle = |options: &[&str]| {
+        let words = [&["bundle", "venv", "out"], options].concat();
+        let said = fx.mpoetry_with("", &words).success().stdout;
+        let library = fx.list("out/lib").pop().expect("a folder");
+        let site = format!("out/lib/{library}/site-packages");
+        (
+            said,
+            fx.list(&site),
+            fx.list(&format!("{site}/web/__pycache__")),
+        )
+    };
+    let has = |names: &[String], name: &str| names.iter().any(|found| found.starts_with(name));
+    let (said, packages, compiled) = bundle(&["--with", "docs"]);
+    assert!(said.contains("using Poetry-determined Python\n"), "{said}");
+    for name in ["web-1.1", "check-3.0", "pages-2.1", "service-"] {
+        assert!(has(&packages, name), "{packages:?}");
+    }
+    assert!(compiled.is_empty(), "{compiled:?}");
+
+    // What somebody has put there goes with --clear, and only then.
+    fx.write("out/mine", "");
+    let (_, packages, _) = bundle(&["--only", "main"]);
+    assert!(
+        fx.exists("out/mine") && !has(&packages, "check-"),
+        "{packages:?}"
+    );
+    let program = python().executable.display().to_string();
+    let (said, _, compiled) = bundle(&["--clear", "--compile", "-p", &program]);
+    assert!(has(&compiled, "__init__."), "{compiled:?}");
+    assert!(!fx.exists("out/mine"));
+    assert!(
+        said.contains(&format!("using Python {program}\n")),
+        "{said}"
+    );
+
+    // A wheel for one platform is of no use on another.
+    fx.index()
+        .publish(&Wheel::new("native", "1.0").tag("py3-none-manylinux_2_17_aarch64"));
+    fx.mpoetry(["add", "native", "--lock"]).success();
+    bundle(&["--platform", "manylinux_2_28_aarch64"]);
+    let words = ["bundle", "venv", "out", "--platform", "win_amd64"];
+    let outcome = fx.mpoetry(words);
+    assert_eq!(outcome.code, Some(1), "{outcome}");
+    assert!(outcome.stderr.contains("native"), "{outcome}");
+}

@@ -311,3 +311,30 @@ fn nothing_is_taken_away_from_a_running_command() {
     assert!(began.elapsed() < Duration::from_secs(30));
     assert!(kept(&fx, "web").is_empty());
 }
+
+/// `mpoetry shell` keeps a start-up file for some shells.
+#[cfg(unix)]
+#[test]
+fn files_for_shells_belong_to_the_cache() {
+    let mut fx = Fixture::project("[project]\nname = \"demo\"\nversion = \"1.0\"\n");
+    fx.set("POETRY_VIRTUALENVS_IN_PROJECT", "true");
+    let mut command = fx.command("sh");
+    command.args(["-c", &format!("{} shell", program().display())]);
+    command.env("SHELL", "/bin/sh");
+    fx.on_terminal(&["exit 0"], &command);
+    let files = cache(&fx, "shell-v1");
+    assert!(files.join("shrc").exists());
+
+    let list = fx.mpoetry(["cache", "list"]).success().stdout;
+    assert!(list.contains("\nshell\n"), "{list}");
+    let size = fx.mpoetry(["cache", "size"]).success().stdout;
+    assert!(
+        size.contains("\nshell ") && size.contains(" 1 file\n"),
+        "{size}"
+    );
+    fx.mpoetry(["cache", "prune"]).success();
+    assert!(files.join("shrc").exists());
+    fx.mpoetry(["cache", "clear", "shell", "--all", "-n"])
+        .success();
+    assert!(!files.exists());
+}

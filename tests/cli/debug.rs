@@ -67,13 +67,15 @@ fn other_requirements_are_resolved() {
 
     more 1.0
     ");
+    // All forms that `add` takes.
+    let resolve = |word: &str| fx.mpoetry(["debug", "resolve", word]).success().stdout;
+    assert!(resolve("more:1.0").ends_with("\nmore  1.0\n"));
+    assert!(resolve("more 1.*").ends_with("\nmore  1.0\n"));
     insta::assert_snapshot!(fx.mpoetry(["debug", "resolve", "web>=3"]), @"
     exit: 1
-    ----- stdout -----
-    Resolving dependencies...
     ----- stderr -----
 
-    Because service depends on web (>=3) which doesn't match any versions, version solving failed.
+    Could not find a matching version of package web
     ");
     insta::assert_snapshot!(fx.mpoetry(["debug", "resolve", "nothing"]), @"
     exit: 1
@@ -234,7 +236,8 @@ fn help_has_one_form() {
       cache clear [options] [--] [<cache>]
 
     Arguments:
-      cache                      A name that `cache list` shows; of a source also with a package, or with a package and a version
+      cache                      A name that `cache list` shows; of a source also with a package, or
+                                 with a package and a version
 
     Options:
           --all                  Clear all that is in it

@@ -256,3 +256,62 @@ fn questions_are_asked_on_a_terminal() {
     let outcome = fx.on_terminal(&[], &command).success();
     assert_eq!(outcome.stdout, "Created package other in other\n");
 }
+
+#[test]
+fn options_answer_the_questions() {
+    let fx = place();
+    for (name, versions) in [("web", ["1.0", "1.4"]), ("check", ["2.0", "3.1"])] {
+        for version in versions {
+            fx.index().publish(&Wheel::new(name, version));
+        }
+    }
+    let [option, value] = PYTHON;
+    let outcome = fx.mpoetry([
+        "init",
+        "-n",
+        "--name=my-shop",
+        "--description",
+        "Sells \"things\"",
+        "--author",
+        "C D <c@d.e>",
+        option,
+        value,
+        "--dependency=Web",
+        "--dependency",
+        "check:<3",
+        "--dev-dependency",
+        "check@^3",
+        "-l",
+        "MIT",
+    ]);
+    insta::assert_snapshot!(outcome, @"
+    exit: 0
+    ----- stdout -----
+    Using version ^1.4 for web
+    ");
+    insta::assert_snapshot!(fx.read("pyproject.toml"), @r#"
+    [project]
+    name = "my-shop"
+    version = "0.1.0"
+    description = "Sells \"things\""
+    authors = [
+        {name = "C D",email = "c@d.e"}
+    ]
+    license = "MIT"
+    requires-python = ">=3.11"
+    dependencies = [
+        "web (>=1.4,<2.0)",
+        "check (<3)"
+    ]
+
+    [dependency-groups]
+    dev = [
+        "check (>=3,<4)"
+    ]
+
+
+    [build-system]
+    requires = ["poetry-core>=2.0.0,<3.0.0"]
+    build-backend = "poetry.core.masonry.api"
+    "#);
+}

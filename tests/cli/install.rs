@@ -555,3 +555,43 @@ fn installed(fx: &Fixture) -> Vec<String> {
     found.retain(|it| !it.starts_with("pip "));
     found
 }
+
+#[test]
+fn sync_takes_the_options_of_install() {
+    let fx = super::locked_service();
+    fx.mpoetry(["install", "--with", "docs"]).success();
+    let mut seen = std::collections::BTreeSet::new();
+    for options in [
+        &[][..],
+        &["--without", "dev"],
+        &["--with", "docs"],
+        &["--only=dev"],
+        &["--all-groups"],
+        &["--all-groups", "--no-directory"],
+        &["--extras", "fast"],
+        &["-Efast", "--without=dev"],
+        &["--all-extras", "--only", "main"],
+        &["--no-root"],
+        &["--only-root"],
+    ] {
+        let say = |command: &[&str]| {
+            let words = [command, options, &["--dry-run"]].concat();
+            fx.mpoetry_with("", &words).success().stdout
+        };
+        let said = say(&["sync"]);
+        assert_eq!(said, say(&["install", "--sync"]), "{options:?}");
+        seen.insert(said);
+    }
+    assert!(seen.len() > 7, "options make a difference: {seen:#?}");
+    // Only what is installed now is compiled.
+    fx.remove(".venv");
+    fx.mpoetry(["sync", "--compile", "--no-root"]).success();
+    let library = fx.list(".venv/lib").pop().expect("a folder");
+    let compiled = fx.list(&format!(
+        ".venv/lib/{library}/site-packages/web/__pycache__"
+    ));
+    assert!(
+        compiled.iter().any(|name| name.starts_with("__init__.")),
+        "{compiled:?}"
+    );
+}

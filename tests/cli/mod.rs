@@ -9,6 +9,7 @@ mod bundle_errors;
 mod bundle_formats;
 mod cache;
 mod check;
+mod commands;
 mod completions;
 mod config;
 mod credentials;

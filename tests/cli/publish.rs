@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use data_encoding::{BASE64, HEXLOWER};
 use sha2::{Digest, Sha256};
 
-use crate::support::{Answer, Fixture, Request, Server};
+use crate::support::{Answer, Fixture, Request, Server, tls_door, tls_file};
 
 /// A repository that takes uploads, and keeps them.
 struct Repository {
@@ -182,7 +182,7 @@ fn a_repository_that_refuses_is_quoted() {
 
     HTTP Error 403: Forbidden | b"not 'you'\n"
 
-    User and password come from `--username` and `--password`, or a token from `pypi-token.loc` or POETRY_PYPI_TOKEN_LOC, or both from `http-basic.loc` or POETRY_HTTP_BASIC_LOC_USERNAME and POETRY_HTTP_BASIC_LOC_PASSWORD.
+    User and password come from `--username` and `--password`, or a token from `pypi-token.loc` or POETRY_PYPI_TOKEN_LOC, or both from `http-basic.loc` or POETRY_HTTP_BASIC_LOC_USERNAME and POETRY_HTTP_BASIC_LOC_PASSWORD. A token or a password that is in none of these is looked for in the keyring.
     "#);
     assert_eq!(repository.uploads().len(), 1);
 
@@ -305,4 +305,83 @@ fn a_package_is_built_first_if_so_wished() {
     let content = std::fs::read(fx.path("dist/demo_pkg-1.0.tar.gz")).expect("an archive");
     let sha256 = HEXLOWER.encode(&Sha256::digest(&content));
     assert_eq!(field(&repository.uploads()[0], "sha256_digest"), [sha256]);
+}
+
+/// A program `keyring` that has what is in the folder beside it: a file for each service and user.
+#[cfg(unix)]
+fn with_keyring(fx: &mut Fixture, entries: &[(&str, &str)]) {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = fx.top().join("bin");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    for (name, secret) in entries {
+        std::fs::write(folder.join(name), secret).expect("a file");
+    }
+    let program = folder.join("keyring");
+    let script = "#!/bin/sh\ncase \"$1\" in\n--list-backends) echo keyring.backends.Vault ;;\n\
+                  get) cat \"$(dirname \"$0\")/$2=$3\" ;;\n*) exit 1 ;;\nesac\n";
+    std::fs::write(&program, script).expect("a program");
+    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).expect("a program");
+    fx.set(
+        "PATH",
+        &format!("{}:/usr/local/bin:/usr/bin:/bin", folder.display()),
+    );
+}
+
+/// In the order of Poetry: what the configuration says counts more than the keyring, and a token more than a password.
+#[cfg(unix)]
+#[test]
+fn the_keyring_knows_tokens_and_passwords() {
+    let repository = Repository::answering(&[(200, "")]);
+    let mut fx = built(&repository);
+    let publish = |fx: &Fixture| {
+        fx.mpoetry(["publish", "-r", "loc"]).success();
+        let uploads = repository.uploads();
+        let last = uploads.last().expect("an upload");
+        let login = last.header("authorization").unwrap_or_default();
+        let login = login.strip_prefix("Basic ").unwrap_or_default();
+        let login = BASE64.decode(login.as_bytes()).expect("base64");
+        String::from_utf8(login).expect("text")
+    };
+    with_keyring(&mut fx, &[]);
+    assert_eq!(publish(&fx), "");
+    fx.set("POETRY_HTTP_BASIC_LOC_USERNAME", "me");
+    with_keyring(&mut fx, &[("poetry-repository-loc=me", "kept")]);
+    assert_eq!(publish(&fx), "me:kept");
+    with_keyring(&mut fx, &[("poetry-repository-loc=__token__", "tok")]);
+    assert_eq!(publish(&fx), "__token__:tok");
+    fx.set("POETRY_KEYRING_ENABLED", "false");
+    assert_eq!(publish(&fx), "");
+    fx.set("POETRY_KEYRING_ENABLED", "true");
+    fx.set("POETRY_PYPI_TOKEN_LOC", "own");
+    assert_eq!(publish(&fx), "__token__:own");
+}
+
+#[test]
+fn certificates_are_those_of_the_options() {
+    let repository = Repository::answering(&[(200, "")]);
+    let mut fx = built(&repository);
+    fx.set("POETRY_REQUESTS_TIMEOUT", "5");
+    let authority = tls_file("authority.pem").display().to_string();
+    let own = tls_file("client.pem").display().to_string();
+    for wants_certificate in [false, true] {
+        let door = tls_door(repository.server.address(), wants_certificate);
+        fx.set(
+            "POETRY_REPOSITORIES_LOC_URL",
+            &format!("https://{door}/legacy"),
+        );
+        let publish = |options: &[&str]| {
+            let words = [&["publish", "-r", "loc"], options].concat();
+            fx.mpoetry_with("", &words)
+        };
+        assert_eq!(publish(&[]).code, Some(1));
+        assert_eq!(publish(&["--cert", &own]).code, Some(1));
+        if wants_certificate {
+            assert_eq!(publish(&["--cert", &authority]).code, Some(1));
+        } else {
+            publish(&["--cert", &authority]).success();
+        }
+        let before = repository.uploads().len();
+        publish(&["--cert", &authority, "--client-cert", &own]).success();
+        assert_eq!(repository.uploads().len(), before + 2);
+    }
 }

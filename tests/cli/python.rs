@@ -26,16 +26,21 @@ impl Builds {
     }
 
     fn with(archive: Vec<u8>, sha256: &str) -> Self {
+        Self::named(FILE, archive, sha256)
+    }
+
+    fn named(file: &str, archive: Vec<u8>, sha256: &str) -> Self {
         let mut fx = Fixture::empty();
+        let file = file.to_owned();
         let (system, machine) = (std::env::consts::OS, std::env::consts::ARCH);
         let list = format!(
-            "cpython\t3.98.1\t{system}\t{machine}\t1/{FILE}\t{sha256}\n\
+            "cpython\t3.98.1\t{system}\t{machine}\t1/{file}\t{sha256}\n\
              cpython\t3.97.0t\t{system}\t{machine}\t1/none.tar.gz\t{sha256}\n\
              cpython\t3.98.9\telsewhere\t{machine}\t1/none.tar.gz\t{sha256}\n"
         );
         fx.write("builds.tsv", list);
         let server = Server::start(Arc::new(move |request| match request.path.as_str() {
-            path if path.ends_with(FILE) => Answer::new(200, archive.clone()),
+            path if path.ends_with(&file) => Answer::new(200, archive.clone()),
             _ => Answer::new(404, ""),
         }));
         let pythons = fx.top().join("pythons");
@@ -93,10 +98,19 @@ fn working() -> String {
 }
 
 fn archive(script: &str) -> Vec<u8> {
+    let bytes = tree(script, "python");
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, &bytes).expect("what the test has made");
+    packed.finish().expect("what the test has made")
+}
+
+/// A tar with a Python in a folder.
+fn tree(script: &str, folder: &str) -> Vec<u8> {
     let mut archive = tar::Builder::new(Vec::new());
     let mut add = |path: &str, kind: tar::EntryType, link: &str, bytes: &[u8]| {
         let mut header = tar::Header::new_ustar();
         header.set_entry_type(kind);
+        let path = format!("{folder}/{path}");
         header.set_path(path).expect("what the test has made");
         header.set_mode(0o755);
         header.set_size(bytes.len() as u64);
@@ -109,27 +123,14 @@ fn archive(script: &str) -> Vec<u8> {
             .expect("what the test has made");
     };
     add(
-        "python/bin/python3.98",
+        "bin/python3.98",
         tar::EntryType::Regular,
         "",
         script.as_bytes(),
     );
-    add(
-        "python/bin/python3",
-        tar::EntryType::Symlink,
-        "python3.98",
-        b"",
-    );
-    add(
-        "python/lib/python3.98/os.py",
-        tar::EntryType::Regular,
-        "",
-        b"",
-    );
-    let bytes = archive.into_inner().expect("what the test has made");
-    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    std::io::Write::write_all(&mut packed, &bytes).expect("what the test has made");
-    packed.finish().expect("what the test has made")
+    add("bin/python3", tar::EntryType::Symlink, "python3.98", b"");
+    add("lib/python3.98/os.py", tar::EntryType::Regular, "", b"");
+    archive.into_inner().expect("what the test has made")
 }
 
 #[test]
@@ -295,4 +296,59 @@ fn what_can_not_be_had() {
             .contains("builds.tsv`, line 1, tells of no build"),
         "{outcome}"
     );
+}
+
+/// Some builds are whole trees, with what was left over from building, and packed in other ways.
+#[test]
+fn builds_are_packed_in_many_ways() {
+    let tar = tree(&working(), "python/install");
+    let packed = zstd::encode_all(&*tar, 1).expect("what the test has made");
+    let sha256 = HEXLOWER.encode(&Sha256::digest(&packed));
+    let file = "cpython-3.98.1+1-pgo+lto-full.tar.zst";
+    let builds = Builds::named(file, packed, &sha256);
+    let fx = &builds.fx;
+    fx.mpoetry(["python", "install", "3.98"]).success();
+    let program = "cpython@3.98.1/install/bin/python3";
+    assert!(builds.pythons.join(program).exists());
+    let list = fx.mpoetry(["python", "list", "3.98"]).success().stdout;
+    assert!(
+        list.contains(&format!("[temp]/pythons/{program}")),
+        "{list}"
+    );
+}
+
+#[test]
+fn pythons_without_the_global_lock() {
+    let builds = Builds::of(&working());
+    let fx = &builds.fx;
+    let versions = |words: &[&str]| {
+        let words = [&["python", "list", "-a"], words].concat();
+        let stdout = fx.mpoetry_with("", &words).success().stdout;
+        let rows = stdout.lines().filter(|row| row.contains("Available"));
+        let first = rows.filter_map(|row| row.split_whitespace().next());
+        first.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(versions(&["3"]), ["3.98.1", "3.97.0t"]);
+    // Poetry: of what can be fetched, all kinds are shown.
+    assert_eq!(versions(&["-t"]), ["3.98.1", "3.97.0t"]);
+    let found = |words: &[&str]| {
+        let words = [&["python", "list"], words].concat();
+        fx.mpoetry_with("", &words).success().stdout
+    };
+    let none = "No Python installations found.\n";
+    assert_ne!(found(&[]), none);
+    assert_eq!(found(&["-t"]), none);
+    assert_eq!(found(&["--free-threaded"]), none);
+    assert_eq!(found(&["--implementation", "pypy"]), none);
+    assert_eq!(found(&["-i", "CPython"]), found(&[]));
+
+    // Its file is not there, which shows that it was the one that was asked for.
+    for words in [["3.97", "-t"], ["3.97t", "-c"]] {
+        let outcome = fx.mpoetry_with("", &[&["python", "install"], &words[..]].concat());
+        assert!(outcome.stderr.contains("/b/none.tar.gz"), "{outcome}");
+    }
+    let outcome = fx.mpoetry(["python", "remove", "3.97.0", "--free-threaded"]);
+    assert!(outcome.stdout.contains("cpython@3.97.0t"), "{outcome}");
+    let outcome = fx.mpoetry(["python", "remove", "3.97.0", "-i", "pypy"]);
+    assert!(outcome.stdout.contains("pypy@3.97.0."), "{outcome}");
 }

@@ -135,3 +135,45 @@ fn plugins_that_a_project_wants_are_told() {
     a 1
     ");
 }
+
+/// Poetry's options are taken, since scripts give them. What they say has nothing to act on.
+#[test]
+fn the_options_of_poetry_are_taken() {
+    let fx = Fixture::empty();
+    let say = |words: &[&str]| {
+        fx.mpoetry_with("", &[&["self"], words].concat())
+            .to_string()
+    };
+    let options = [
+        "--editable",
+        "-E",
+        "x",
+        "--source=pypi",
+        "--allow-prereleases",
+        "--dry-run",
+    ];
+    let add = ["add", "poetry-plugin-shell"];
+    assert_eq!(say(&[&add[..], &options].concat()), say(&add));
+    for (plain, options) in [
+        (&["remove", "nope"][..], &["--dry-run"][..]),
+        (&["install"], &["--dry-run", "--sync"]),
+        (&["sync"], &["--dry-run"]),
+        (&["lock"], &["--regenerate"]),
+        (&["update"], &["--preview", "--dry-run"]),
+    ] {
+        assert_eq!(say(&[plain, options].concat()), say(plain));
+    }
+}
+
+#[test]
+fn parts_are_shown_as_a_tree_but_not_with_later_versions() {
+    let fx = Fixture::empty();
+    let tree = fx.mpoetry(["self", "show", "--tree"]).success().stdout;
+    assert!(tree.contains("\npoetry-plugin-bundle 1.8.0 "), "{tree}");
+    assert_eq!(fx.mpoetry(["self", "show", "-t"]).stdout, tree);
+    for option in ["-l", "--latest", "-o", "--outdated"] {
+        let outcome = fx.mpoetry(["self", "show", option]);
+        assert_eq!(outcome.code, Some(1), "{outcome}");
+        assert!(outcome.stderr.contains("latest"), "{outcome}");
+    }
+}

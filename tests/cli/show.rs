@@ -237,3 +237,38 @@ fn a_stale_lock_file() {
     ");
     fx.mpoetry(["show", "web"]).success();
 }
+
+#[test]
+fn options_have_short_forms() {
+    let fx = web();
+    let show = |option: &str| fx.mpoetry(["show", option]).success().stdout;
+    let plain = fx.mpoetry(["show"]).success().stdout;
+    for (short, long) in [
+        ("-t", "--tree"),
+        ("-l", "--latest"),
+        ("-a", "--all"),
+        ("-T", "--top-level"),
+        ("-fjson", "--format=json"),
+    ] {
+        assert_eq!(show(short), show(long), "{short}");
+        assert_ne!(show(short), plain, "{short}");
+    }
+    assert_eq!(show("-o"), show("--outdated"));
+    let names = |words: &[&str]| {
+        let outcome = locked_service_shown(words);
+        let lines = outcome.lines();
+        let names = lines.filter_map(|line| line.split_whitespace().next());
+        names.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&[]), ["check", "speed", "tools", "web"]);
+    assert_eq!(
+        names(&["--with", "docs"]),
+        ["check", "pages", "speed", "tools", "web"]
+    );
+}
+
+fn locked_service_shown(words: &[&str]) -> String {
+    let fx = locked_service();
+    let words = [&["show"], words].concat();
+    fx.mpoetry_with("", &words).success().stdout
+}

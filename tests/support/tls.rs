@@ -83,6 +83,8 @@ fn pass_on(
     request.extend_from_slice(b"connection: close\r\n\r\n");
     let mut inner = TcpStream::connect(inside)?;
     inner.write_all(&request)?;
+    let length = length_of_body(&request);
+    std::io::copy(&mut Read::by_ref(&mut outer).take(length), &mut inner)?;
     let mut answer = Vec::new();
     inner.read_to_end(&mut answer)?;
     // The client shall know that this was the only answer here.
@@ -95,4 +97,12 @@ fn pass_on(
     outer.write_all(&answer[first..])?;
     outer.conn.send_close_notify();
     outer.flush()
+}
+
+fn length_of_body(head: &[u8]) -> u64 {
+    let head = String::from_utf8_lossy(head).to_lowercase();
+    let told = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "));
+    told.and_then(|told| told.trim().parse().ok()).unwrap_or(0)
 }

@@ -1,10 +1,11 @@
 //! Poetry: `envs.toml` in the folder of central environments, where `env use` notes which Python it chose for which
 //! project. It is Poetry's file and stays as Poetry would write it, byte by byte.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
+use resolver::file::replace;
 use toml_edit::{DocumentMut, Item, Table, value};
 
 use super::lock::EnvironmentLock;
@@ -103,7 +104,7 @@ impl Choices {
         let changed = self.read().and_then(|mut document| {
             let result = change(&mut document);
             if result.is_some() {
-                self.write(&document)?;
+                replace(&self.file(), document.to_string().as_bytes())?;
             }
             Ok(result)
         });
@@ -124,18 +125,6 @@ impl Choices {
         };
         text.parse()
             .map_err(|source| ChoicesError::Syntax { path, source })
-    }
-
-    /// Readers see the old file or the new one.
-    fn write(&self, document: &DocumentMut) -> io::Result<()> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".envs.toml.");
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the umask
-        let mut file = builder.tempfile_in(&self.folder)?;
-        file.write_all(document.to_string().as_bytes())?;
-        file.persist(self.file())?;
-        Ok(())
     }
 }
 

@@ -307,10 +307,9 @@ mod tests {
             let what: Vec<&str> = line.split('\t').take(4).collect();
             assert!(seen.insert(what), "{line}");
             let file = line.split('\t').nth(4).unwrap();
-            assert!(
-                file.ends_with(".tar.gz") || file.ends_with(".zip"),
-                "{line}"
-            );
+            let endings = [".tar.gz", ".tar.bz2", ".tar.zst", ".zip"];
+            let is_known = endings.iter().any(|ending| file.ends_with(ending));
+            assert!(is_known, "{line}");
         }
         let builds = Builds::read(None).unwrap();
         for kind in ["cpython", "pypy"] {

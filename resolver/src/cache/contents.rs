@@ -113,7 +113,7 @@ impl Bucket {
     /// Under how many folders its entries lie.
     fn depth(self) -> usize {
         match self {
-            Self::Wheels | Self::Pythons | Self::Unchanged => 0,
+            Self::Wheels | Self::Pythons | Self::Shell | Self::Unchanged => 0,
             Self::Index | Self::Metadata | Self::Git => 1,
             Self::Archives | Self::Builds => DEPTH,
         }

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 
+use bzip2::bufread::MultiBzDecoder;
 use flate2::read::MultiGzDecoder;
 use fs_err as fs;
 use tar::EntryType;
@@ -18,11 +19,11 @@ use super::wheel::file_name;
 const LARGEST_TREE: u64 = 8 << 30;
 const LARGEST_MEMBER_IN_MEMORY: u64 = 64 << 20;
 
-/// What an archive is packed with.
-enum Form {
-    Zip,
-    Gzip,
-    Tar,
+/// An archive that can be read from its beginning.
+enum Opened {
+    Zip(io::BufReader<fs::File>),
+    /// A tar, unpacked while it is read.
+    Tar(Box<dyn Read>),
 }
 
 /// What becomes of links between the members of an archive.
@@ -54,9 +55,8 @@ pub fn unpack_installation(archive: &Path, into: &Path) -> Result<PathBuf, Index
 fn unpack_as(archive: &Path, into: &Path, links: Links) -> Result<PathBuf, IndexError> {
     let file = file_name(archive);
     match open(archive)? {
-        (opened, Form::Zip) => unpack_zip(opened, into),
-        (opened, Form::Gzip) => unpack_tar(MultiGzDecoder::new(opened), into, links),
-        (opened, Form::Tar) => unpack_tar(opened, into, links),
+        Opened::Zip(opened) => unpack_zip(opened, into),
+        Opened::Tar(opened) => unpack_tar(opened, into, links),
     }
     .map_err(|error| IndexError::archive(&file, error.to_string()))?;
     project_folder(into, &file)
@@ -72,17 +72,15 @@ pub(super) fn members(
     wanted: impl Fn(&str) -> bool,
 ) -> Result<Vec<(String, Vec<u8>)>, IndexError> {
     let found = match open(archive)? {
-        (opened, Form::Zip) => zip_members(opened, wanted),
-        (opened, Form::Gzip) => tar_members(MultiGzDecoder::new(opened), wanted),
-        (opened, Form::Tar) => tar_members(opened, wanted),
+        Opened::Zip(opened) => zip_members(opened, wanted),
+        Opened::Tar(opened) => tar_members(opened, wanted),
     };
     found.map_err(|error| IndexError::archive(file_name(archive), error.to_string()))
 }
 
-type Opened = io::BufReader<fs::File>;
-
-fn open(archive: &Path) -> Result<(Opened, Form), IndexError> {
+fn open(archive: &Path) -> Result<Opened, IndexError> {
     let name = file_name(archive);
+    let unreadable = |error| IndexError::file(format!("`{name}` can't be read"), error);
     let read = || -> io::Result<(fs::File, [u8; 6])> {
         let mut file = fs::File::open(archive)?;
         let mut magic = [0; 6];
@@ -92,17 +90,20 @@ fn open(archive: &Path) -> Result<(Opened, Form), IndexError> {
         file.seek(SeekFrom::Start(0))?;
         Ok((file, magic))
     };
-    let (file, magic) =
-        read().map_err(|error| IndexError::file(format!("`{name}` can't be read"), error))?;
-    let form = match magic {
-        [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Form::Zip,
-        [0x1f, 0x8b, ..] => Form::Gzip,
-        [b'B', b'Z', b'h', ..] => return Err(unsupported(&name, "bzip2")),
+    let (file, magic) = read().map_err(unreadable)?;
+    let file = io::BufReader::new(file);
+    let unpacked: Box<dyn Read> = match magic {
+        [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => return Ok(Opened::Zip(file)),
+        [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(file)),
+        [b'B', b'Z', b'h', ..] => Box::new(MultiBzDecoder::new(file)),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            Box::new(zstd::Decoder::with_buffer(file).map_err(unreadable)?)
+        }
         [0xfd, b'7', b'z', b'X', b'Z', 0] => return Err(unsupported(&name, "xz")),
         [0x1f, 0x9d, ..] => return Err(unsupported(&name, "compress")),
-        _ => Form::Tar,
+        _ => Box::new(file),
     };
-    Ok((io::BufReader::new(file), form))
+    Ok(Opened::Tar(unpacked))
 }
 
 fn unsupported(file: &str, method: &str) -> IndexError {
@@ -147,7 +148,7 @@ fn unpack_tar(reader: impl Read, into: &Path, treatment: Links) -> io::Result<()
     })
 }
 
-fn unpack_zip(reader: Opened, into: &Path) -> io::Result<()> {
+fn unpack_zip(reader: io::BufReader<fs::File>, into: &Path) -> io::Result<()> {
     let mut archive = zip::ZipArchive::new(reader)?;
     let mut budget = LARGEST_TREE;
     for index in 0..archive.len() {
@@ -187,7 +188,7 @@ fn tar_members(
 }
 
 fn zip_members(
-    reader: Opened,
+    reader: io::BufReader<fs::File>,
     wanted: impl Fn(&str) -> bool,
 ) -> io::Result<Vec<(String, Vec<u8>)>> {
     let mut archive = zip::ZipArchive::new(reader)?;
@@ -480,6 +481,36 @@ mod tests {
             assert!(result.is_err(), "{entries:?}");
             assert!(!folder.path().join("evil").exists());
             assert!(!folder.path().join("deep/evil").exists());
+        }
+    }
+
+    #[test]
+    fn archives_are_packed_in_many_ways() {
+        use std::io::{Read as _, Write as _};
+        let folder = tempfile::tempdir().unwrap();
+        let path = archive(folder.path(), &[("a/x", Regular, "text")]);
+        let mut tar = Vec::new();
+        let packed = std::fs::File::open(&path).unwrap();
+        super::MultiGzDecoder::new(packed)
+            .read_to_end(&mut tar)
+            .unwrap();
+        let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        bzip2.write_all(&tar).unwrap();
+        let zstd = zstd::encode_all(&*tar, 1).unwrap();
+        for (name, bytes) in [("a.tar.bz2", bzip2.finish().unwrap()), ("a.tar.zst", zstd)] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, &bytes).unwrap();
+            let into = folder.path().join(format!("into-{name}"));
+            std::fs::create_dir(&into).unwrap();
+            let root = unpack(&path, &into).unwrap();
+            assert_eq!(std::fs::read_to_string(root.join("x")).unwrap(), "text");
+            let found = members(&path, |_| true).unwrap();
+            assert_eq!(found, [("a/x".to_owned(), b"text".to_vec())], "{name}");
+            // One that is cut off is no shorter archive.
+            std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+            std::fs::remove_dir_all(&into).unwrap();
+            std::fs::create_dir(&into).unwrap();
+            assert!(unpack(&path, &into).is_err(), "{name}");
         }
     }
 

@@ -7,12 +7,13 @@ use resolver::lock::{LockedPackage, Tree};
 use resolver::name::{ExtraName, GroupName};
 use resolver::project::{Group, Project, ProjectError};
 use resolver::requirement::Requirement;
-use resolver::solver::{self, Part, Request, Wish};
+use resolver::solver::{Part, Request};
 
 use crate::commands::show::print_tree;
 use crate::console::{BOLD, NAME};
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::lookup::Lookup;
 use crate::selection;
 use crate::table::{Edge, compact};
 
@@ -21,9 +22,9 @@ use crate::table::{Edge, compact};
 /// The lock file is neither read nor written.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ResolveArgs {
-    /// Packages to resolve instead of what the project requires: a name, `name@constraint`, or a line of PEP 508
+    /// Packages to resolve instead of what the project requires, as `add` takes them
     package: Vec<String>,
-    /// Extras of these packages (repeat it, or separate names by spaces)
+    /// Extras of these packages, separated by spaces
     #[arg(short = 'E', long)]
     extras: Vec<String>,
     /// The Pythons to resolve for
@@ -82,12 +83,10 @@ fn subject(cx: &Context, args: &ResolveArgs) -> Result<Project, Failure> {
         project.python_versions.clone_from(python);
     }
     if !args.package.is_empty() {
-        let words = args.package.iter();
-        let requirements = words.map(|word| requirement(cx, word, &args.extras));
         project.groups = vec![Group {
             name: GroupName::main(),
             optional: false,
-            requirements: requirements.collect::<Result<_, _>>()?,
+            requirements: requirements(cx, args)?,
         }];
         project.extra_requirements.clear();
         project.extras.clear();
@@ -95,38 +94,32 @@ fn subject(cx: &Context, args: &ResolveArgs) -> Result<Project, Failure> {
     Ok(project)
 }
 
-/// What a word asks for.
+/// What the words ask for.
 ///
 /// Poetry: a mere name asks for the newest release, or what is compatible with it.
-fn requirement(cx: &Context, word: &str, extras: &[String]) -> Result<Requirement, Failure> {
-    let folder = &cx.project()?.root;
-    let (name, constraint) = match word.split_once('@') {
-        Some((name, constraint)) if Constraint::parse(constraint).is_ok() => (name, constraint),
-        _ => (word, ""),
+fn requirements(cx: &Context, args: &ResolveArgs) -> Result<Vec<Requirement>, Failure> {
+    let project = cx.project()?;
+    let lookup = Lookup {
+        cx,
+        project,
+        index: cx.index()?,
+        base: &project.root,
+        prereleases: false,
+        source: None,
+        is_told: false,
     };
-    let mut requirement = Requirement::parse(name, Some(folder)).map_err(Failure::caused)?;
-    if !constraint.is_empty() {
-        let constraint = Constraint::parse(constraint).map_err(Failure::caused)?;
-        requirement = requirement.with_constraint(constraint);
-    } else if !requirement.origin.is_direct() && requirement.constraint.is_any() {
-        let wish = Wish {
-            name: &requirement.pretty_name,
-            constraint: None,
-            prereleases: false,
-            source: None,
-        };
-        let runtime = cx.runtime()?.handle();
-        let newest = solver::newest(cx.project()?, &wish, cx.index()?, runtime)?;
-        let caret = newest.caret();
-        let constraint = Constraint::parse(&caret).map_err(Failure::caused)?;
-        requirement = requirement.with_constraint(constraint);
-        requirement.pretty_constraint = caret;
-    }
-    let extras = extras.iter().flat_map(|value| value.split_whitespace());
-    requirement.extras.extend(extras.map(ExtraName::new));
-    requirement.extras.sort();
-    requirement.extras.dedup();
-    Ok(requirement)
+    let found = lookup.find(args.package.iter().map(String::as_str))?;
+    let extras = args.extras.iter();
+    let extras = extras.flat_map(|value| value.split_whitespace());
+    let extras: Vec<ExtraName> = extras.map(ExtraName::new).collect();
+    let requirements = found.into_iter().map(|found| {
+        let mut requirement = found.requirement(&project.root)?;
+        requirement.extras.extend(extras.iter().cloned());
+        requirement.extras.sort();
+        requirement.extras.dedup();
+        Ok(requirement)
+    });
+    requirements.collect()
 }
 
 /// Poetry: what others need comes before them.

@@ -101,14 +101,6 @@ impl Manifest {
         Ok(())
     }
 
-    /// Where an entry's package comes from.
-    ///
-    /// # Errors
-    /// When the entry is no requirement.
-    pub fn origin(&self, name: &str, entry: &Entry) -> Result<Origin, EditError> {
-        Ok(self.requirement(name, entry)?.origin)
-    }
-
     fn lists(&self, destination: Destination<'_>) -> Lists {
         if destination.is_main() {
             self.main_lists(destination.extra)
