@@ -138,9 +138,6 @@ fn poetry_version() -> String {
     format!("{BOLD}Poetry{BOLD:#} (version {NAME}{POETRY_VERSION}{NAME:#})")
 }
 
-/// Poetry: what is run when no command is named.
-const DEFAULT_COMMAND: &str = "list";
-
 /// Parses the words. `None`: all was said already (help, or the list of commands).
 ///
 /// # Errors

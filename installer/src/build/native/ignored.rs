@@ -1,4 +1,8 @@
 //! The files that git ignores, which poetry-core leaves out of archives.
+//!
+//! What is tracked is not ignored, and mostly all is tracked. So the index is read first, and git is started for the
+//! others only. Poetry has git list all that is ignored, which takes as long as the project's virtual environment is
+//! large.
 
 use std::io::Write;
 use std::path::Path;
@@ -8,9 +12,6 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Those of the files `names` that are untracked and ignored; names are relative to `root`, with `/`. None without
 /// git, outside of a work tree, and when the project itself is ignored.
-///
-/// Git is asked about these files alone. Poetry has it list all that is ignored, which takes as long as the project's
-/// virtual environment is large.
 ///
 /// Poetry: git is asked from the current directory while its answer is read relative to the project, so
 /// `poetry -P` leaks ignored files. We always ask from the project, as the PEP 517 build does.
@@ -29,13 +30,25 @@ pub(super) fn ignored_among<'n>(
         root,
         known: FxHashMap::default(),
     };
-    let mut asked = format!("{PROJECT}\n");
-    for name in names {
+    let mut unknown: FxHashSet<&str> = names
         // Names of this kind are quoted.
-        if !name.contains(['\n', '"']) && !repositories.hold(name) {
-            asked.push_str(name);
-            asked.push('\n');
-        }
+        .filter(|name| !name.contains(['\n', '"']) && !repositories.hold(name))
+        .collect();
+    if let Ok(index) = fs_err::read(work_tree.join(".git/index")) {
+        let folder = root.strip_prefix(work_tree).unwrap_or(root);
+        index::each_name(&index, |name| {
+            if let Some(own) = below(name, folder) {
+                unknown.remove(own);
+            }
+        });
+    }
+    if unknown.is_empty() {
+        return none;
+    }
+    let mut asked = format!("{PROJECT}\n");
+    for name in unknown {
+        asked.push_str(name);
+        asked.push('\n');
     }
     let Some(answer) = check_ignore(work_tree, root, &asked) else {
         return none;
@@ -45,6 +58,15 @@ pub(super) fn ignored_among<'n>(
         return none;
     }
     ignored
+}
+
+/// The rest of a path below a folder; both are relative to the work tree.
+fn below<'n>(name: &'n [u8], folder: &Path) -> Option<&'n str> {
+    let mut rest = std::str::from_utf8(name).ok()?;
+    for part in folder {
+        rest = rest.strip_prefix(part.to_str()?)?.strip_prefix('/')?;
+    }
+    Some(rest)
 }
 
 /// Repositories inside of a project: what its own repository ignores says nothing about their files.
@@ -65,6 +87,82 @@ impl Repositories<'_> {
         let found = self.root.join(folder).join(".git").exists() || self.hold(folder);
         self.known.insert(folder.to_owned(), found);
         found
+    }
+}
+
+/// Git's index: the list of what is tracked (`gitformat-index`, versions 2 to 4).
+mod index {
+    /// Bytes of an entry before its flags, with a SHA-1: times, device, inode, mode, owner, size, hash.
+    const BEFORE_FLAGS: usize = 60;
+    const IS_EXTENDED: u16 = 0x4000;
+
+    /// Calls for the name of each entry, as far as the file can be understood: of another kind of hash nothing can.
+    pub(super) fn each_name(index: &[u8], mut each: impl FnMut(&[u8])) {
+        let mut rest = index;
+        let mut name = Vec::new();
+        let Some((version, count)) = header(&mut rest) else {
+            return;
+        };
+        for _ in 0..count {
+            let entry = match version {
+                2 | 3 => padded(&mut rest, &mut name),
+                4 => shortened(&mut rest, &mut name),
+                _ => None,
+            };
+            if entry.is_none() {
+                return;
+            }
+            each(&name);
+        }
+    }
+
+    fn header(rest: &mut &[u8]) -> Option<(u32, u32)> {
+        let signature = rest.split_off(..4)?;
+        let version = u32::from_be_bytes(*rest.split_off(..4)?.first_chunk()?);
+        let count = u32::from_be_bytes(*rest.split_off(..4)?.first_chunk()?);
+        (signature == b"DIRC").then_some((version, count))
+    }
+
+    /// Passes by what is before the name; gives its length.
+    fn before_name(rest: &mut &[u8]) -> Option<usize> {
+        rest.split_off(..BEFORE_FLAGS)?;
+        let flags = u16::from_be_bytes(*rest.split_off(..2)?.first_chunk()?);
+        if flags & IS_EXTENDED == 0 {
+            return Some(BEFORE_FLAGS + 2);
+        }
+        rest.split_off(..2)?;
+        Some(BEFORE_FLAGS + 4)
+    }
+
+    /// An entry with its whole name. One to eight zeros make its length a multiple of eight.
+    fn padded(rest: &mut &[u8], name: &mut Vec<u8>) -> Option<()> {
+        let before = before_name(rest)?;
+        let length = rest.iter().position(|&byte| byte == 0)?;
+        name.clear();
+        name.extend_from_slice(rest.split_off(..length)?);
+        let padding = 8 - (before + length) % 8;
+        rest.split_off(..padding).map(|_| ())
+    }
+
+    /// An entry with the difference to the name before: how much of its end goes, and what comes instead.
+    fn shortened(rest: &mut &[u8], name: &mut Vec<u8>) -> Option<()> {
+        before_name(rest)?;
+        let gone = number(rest)?;
+        name.truncate(name.len().checked_sub(gone)?);
+        let length = rest.iter().position(|&byte| byte == 0)?;
+        name.extend_from_slice(rest.split_off(..length)?);
+        rest.split_off(..1).map(|_| ())
+    }
+
+    /// A number of any length, as packs have it: seven bits a byte, and one more for each byte that follows.
+    fn number(rest: &mut &[u8]) -> Option<usize> {
+        let mut byte = *rest.split_off_first()?;
+        let mut number = usize::from(byte & 0x7f);
+        while byte & 0x80 != 0 {
+            byte = *rest.split_off_first()?;
+            number = number.checked_add(1)?.checked_mul(128)? + usize::from(byte & 0x7f);
+        }
+        Some(number)
     }
 }
 
@@ -152,6 +250,39 @@ mod tests {
         git(&root, &["rm", "-q", "--cached", "tracked.log"]);
         write(repository, ".gitignore", "project/\n");
         assert_eq!(ignored(&root, &names), [""; 0]);
+    }
+
+    /// As git itself writes it, in each of its versions; names of all lengths, for all paddings.
+    #[test]
+    fn the_index_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        git(root, &["init", "-q"]);
+        let mut names: Vec<String> = (1..20)
+            .map(|length| format!("a/{}", "n".repeat(length)))
+            .chain(["b.py".to_owned(), "a/täglich".to_owned()])
+            .collect();
+        names.sort();
+        for name in &names {
+            write(root, name, "");
+        }
+        git(root, &["add", "."]);
+        write(root, "later", "");
+        git(root, &["add", "-N", "later"]);
+        names.push("later".to_owned());
+        for version in ["2", "3", "4"] {
+            git(root, &["update-index", "--index-version", version]);
+            let index = std::fs::read(root.join(".git/index")).unwrap();
+            let mut found = Vec::new();
+            super::index::each_name(&index, |name| {
+                found.push(String::from_utf8(name.to_vec()).unwrap());
+            });
+            assert_eq!(found, names, "version {version}");
+            // Damage is no more than ignorance.
+            for end in 0..index.len() {
+                super::index::each_name(&index[..end], |_| ());
+            }
+        }
     }
 
     #[test]
