@@ -90,7 +90,7 @@ fn printed(project: &Project) -> Value {
                 Priority::Supplemental => "supplemental",
                 Priority::Explicit => "explicit",
             };
-            json!([source.name, source.url, priority])
+            json!([source.name, source.address(), priority])
         })
         .collect();
     let extras: Map<String, Value> = (project.extras.iter())
