@@ -37,7 +37,24 @@ pub(crate) struct Found {
     pub(crate) entry: Table,
 }
 
-impl Lookup<'_> {
+impl<'a> Lookup<'a> {
+    /// In the sources of the project of a run; what is chosen is told.
+    ///
+    /// # Errors
+    /// When the project or the settings can't be read.
+    pub(crate) fn of_run(cx: &'a Context<'a>) -> Result<Self, Failure> {
+        let project = cx.project()?;
+        Ok(Self {
+            cx,
+            project,
+            index: cx.index()?,
+            base: &project.root,
+            prereleases: false,
+            source: None,
+            is_told: true,
+        })
+    }
+
     /// What words name. A package of an index that has no version gets its latest one.
     ///
     /// Poetry: all words are understood before the first of them is looked up.

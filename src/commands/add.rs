@@ -167,15 +167,10 @@ impl AddArgs {
 
     /// What the words mean: names and versions are looked up.
     fn choose(&self, cx: &Context, words: &[&str]) -> Result<Vec<Found>, Failure> {
-        let project = cx.project()?;
         let lookup = Lookup {
-            cx,
-            project,
-            index: cx.index()?,
-            base: &project.root,
             prereleases: self.allow_prereleases,
             source: self.source.as_deref(),
-            is_told: true,
+            ..Lookup::of_run(cx)?
         };
         let found = lookup.find(words.iter().copied())?;
         let found = found.into_iter().map(|found| Found {

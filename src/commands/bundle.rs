@@ -3,7 +3,7 @@
 mod venv;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use installer::bundle::{
     Bundle, BundleError, BundleRequest, Bundler, Entry, Image, Layout, LocalVersion, Options, Pin,
@@ -172,21 +172,22 @@ pub(crate) fn run(cx: &Context, args: &BundleArgs) -> Result<(), Failure> {
     let folders = services(cx, args)?;
     let options = options(args)?;
     let count = folders.len();
+    // An environment that is switched on in the shell can't be that of several services.
+    let services: Vec<Context> = (folders.iter().cloned())
+        .map(|folder| match count {
+            1 => cx.of_project(folder),
+            _ => cx.of_member(folder),
+        })
+        .collect();
     if count > 1 && args.form.output.is_some() {
-        check_names(cx, &folders)?;
+        check_names(&services)?;
     }
     let mut failed = Vec::new();
-    for (place, folder) in folders.iter().enumerate() {
+    for (place, (folder, service)) in folders.iter().zip(&services).enumerate() {
         if place > 0 {
             cx.console.line("");
         }
-        // An environment that is switched on in the shell can't be that of several services.
-        let service = if count == 1 {
-            cx.of_project(folder.clone())
-        } else {
-            cx.of_member(folder.clone())
-        };
-        let done = bundle(&service, args, &options, count > 1);
+        let done = bundle(service, args, &options, count > 1);
         match done {
             Ok(()) => {}
             Err(failure) if count == 1 => return Err(failure),
@@ -440,10 +441,11 @@ fn output(args: &BundleArgs, project: &Project, is_one_of_many: bool) -> Result<
 }
 
 /// Several bundles lie beside one another by the names of their services.
-fn check_names(cx: &Context, folders: &[PathBuf]) -> Result<(), Failure> {
-    let mut known: BTreeMap<String, &PathBuf> = BTreeMap::new();
-    for folder in folders {
-        let name = name_of(cx.of_member(folder.clone()).project()?);
+fn check_names(services: &[Context]) -> Result<(), Failure> {
+    let mut known: BTreeMap<String, &Path> = BTreeMap::new();
+    for service in services {
+        let name = name_of(service.project()?);
+        let folder = service.start();
         if let Some(other) = known.get(&name) {
             let (one, other) = (folder.display(), other.display());
             let text = format!("both {other} and {one} are called `{name}`");

@@ -26,12 +26,13 @@ impl Files<'_> {
         let options = &self.request.options;
         let mut entry = options.entry.clone();
         let mut files = match options.layout {
-            Layout::Wheels | Layout::Layers => {
+            Layout::Wheels => {
                 self.check_overlaps(warnings)?;
-                match options.layout {
-                    Layout::Layers => self.layers(),
-                    _ => self.wheels(),
-                }
+                self.wheels()
+            }
+            Layout::Layers => {
+                self.check_overlaps(warnings)?;
+                self.layers()
             }
             Layout::Tree | Layout::Image => {
                 let tree = self.tree(warnings)?;

@@ -302,14 +302,15 @@ impl Bundler<'_> {
                 .collect();
             let staged = self.index.cache().temp_dir(Bucket::Builds)?;
             let mut files = image.write(&bundles, staged.path(), &mut warnings)?;
-            let image_files = files.clone();
+            let of_image = files.len();
             for bundle in &bundles {
                 let folder = match bundles.len() {
                     1 => String::new(),
                     _ => format!("{}/", bundle.request.target.label),
                 };
                 files.extend(bundle.evidence(&folder));
-                files.extend(bundle.provenance(&folder, &image_files));
+                let statement = bundle.provenance(&folder, &files[..of_image]);
+                files.extend(statement);
             }
             written = output.write(&key.unwrap_or_default(), &files)?;
         }

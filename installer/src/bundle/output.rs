@@ -217,7 +217,7 @@ impl<'a> Output<'a> {
 /// May a bundle take the place of this folder? What nobody remembers to have written must at least look like a bundle, or
 /// be where bundles, and the archives that `build` makes, belong.
 fn may_be_replaced(folder: &Path) -> bool {
-    let Ok(mut entries) = fs::read_dir(folder) else {
+    let Ok(entries) = fs::read_dir(folder) else {
         // There is none.
         return true;
     };
@@ -225,7 +225,7 @@ fn may_be_replaced(folder: &Path) -> bool {
     let parent = folder.parent().unwrap_or(folder);
     let is_dist = folder.ends_with("dist") && parent.join("pyproject.toml").is_file();
     // A bundle for several targets has a folder for each.
-    let mut all = entries.by_ref().flatten().map(|entry| entry.path());
+    let mut all = entries.flatten().map(|entry| entry.path());
     is_dist || is_bundle(folder) || all.all(|path| is_bundle(&path) || path.ends_with("image"))
 }
 

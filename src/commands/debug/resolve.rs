@@ -98,22 +98,16 @@ fn subject(cx: &Context, args: &ResolveArgs) -> Result<Project, Failure> {
 ///
 /// Poetry: a mere name asks for the newest release, or what is compatible with it.
 fn requirements(cx: &Context, args: &ResolveArgs) -> Result<Vec<Requirement>, Failure> {
-    let project = cx.project()?;
     let lookup = Lookup {
-        cx,
-        project,
-        index: cx.index()?,
-        base: &project.root,
-        prereleases: false,
-        source: None,
         is_told: false,
+        ..Lookup::of_run(cx)?
     };
     let found = lookup.find(args.package.iter().map(String::as_str))?;
     let extras = args.extras.iter();
     let extras = extras.flat_map(|value| value.split_whitespace());
     let extras: Vec<ExtraName> = extras.map(ExtraName::new).collect();
     let requirements = found.into_iter().map(|found| {
-        let mut requirement = found.requirement(&project.root)?;
+        let mut requirement = found.requirement(lookup.base)?;
         requirement.extras.extend(extras.iter().cloned());
         requirement.extras.sort();
         requirement.extras.dedup();
