@@ -122,17 +122,29 @@ impl Console {
         self.verbosity >= Verbosity::Verbose
     }
 
+    /// `-vv` or more.
+    pub(crate) fn is_very_verbose(&self) -> bool {
+        self.verbosity >= Verbosity::VeryVerbose
+    }
+
     /// `-vvv`.
     pub(crate) fn is_debug(&self) -> bool {
         self.verbosity >= Verbosity::Debug
     }
 
-    /// May something be drawn over and over? Only where someone looks at it and colours are not off.
+    /// May something be drawn over and over? Only where someone looks at it, colours are not off, and nothing is told
+    /// on the way.
     pub(crate) fn is_animated(&self) -> bool {
         !self.is_quiet()
+            && !self.is_very_verbose()
             && self.out != ColorChoice::Never
             && io::stdout().is_terminal()
             && io::stderr().is_terminal()
+    }
+
+    /// Are there colours on stderr?
+    pub(crate) fn is_error_coloured(&self) -> bool {
+        self.err != ColorChoice::Never
     }
 
     /// Are there colours on stdout?

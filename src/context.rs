@@ -32,6 +32,7 @@ use crate::console::{Console, INFO};
 use crate::environment::{self, Environments, Surroundings};
 use crate::failure::{self, Failure};
 use crate::keyring::Keyring;
+use crate::log;
 use crate::plugins;
 use crate::progress::{Notes, Resolving};
 use crate::remote_cache::RemoteCacheArgs;
@@ -101,9 +102,7 @@ impl<'a> Context<'a> {
                 folder
             }
         };
-        if console.is_debug() {
-            log_to_stderr();
-        }
+        log::start(console);
         let variables = Variables::of_process();
         Ok(Self {
             is_interactive: !globals.no_interaction && !console.is_quiet(),
@@ -788,14 +787,6 @@ fn check_folder(folder: &Path, shown: &Path) -> Result<(), Failure> {
     Err(Failure::new(format!(
         "Specified path '{shown}' is not a valid directory."
     )))
-}
-
-fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::new("mpoetry=debug,resolver=debug,installer=debug");
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    subscriber.init();
 }
 
 /// What the cell holds, made now if it holds nothing.

@@ -15,6 +15,7 @@ mod failure;
 mod help;
 mod json;
 mod keyring;
+mod log;
 mod lookup;
 mod plugins;
 mod progress;

@@ -535,6 +535,7 @@ fn read(path: &Path) -> Result<toml::Table, SettingsError> {
             });
         }
     };
+    tracing::debug!("settings are read from {}", path.display());
     text.parse().map_err(|source| SettingsError::Syntax {
         path: path.to_owned(),
         source,

@@ -16,6 +16,7 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
+use std::time::Instant;
 
 use futures_util::StreamExt;
 use resolver::dist::Source;
@@ -110,7 +111,13 @@ impl Installer<'_> {
             notices: Mutex::default(),
             modules: Mutex::default(),
         };
+        let began = Instant::now();
         run.all(plan);
+        let took = began.elapsed().as_secs_f64();
+        tracing::info!(
+            "{} operations took {took:.3} seconds",
+            plan.operations.len()
+        );
         run.end()
     }
 }
@@ -220,12 +227,17 @@ impl Run<'_> {
             return;
         }
         self.reporter.started(step.operation);
-        self.finish(step, work());
+        let began = Instant::now();
+        self.finish(step, began, work());
     }
 
-    fn finish(&self, step: Step<'_>, result: Result<(), InstallError>) {
+    fn finish(&self, step: Step<'_>, began: Instant, result: Result<(), InstallError>) {
         match result {
-            Ok(()) => self.reporter.finished(step.operation),
+            Ok(()) => {
+                let (package, took) = (step.package, began.elapsed().as_millis());
+                tracing::debug!("{} {}: in place, {took} ms", package.name, package.version);
+                self.reporter.finished(step.operation);
+            }
             Err(error) => self.fail(step.operation, error),
         }
     }
@@ -294,7 +306,8 @@ impl Run<'_> {
                 for (step, fetched) in receiver {
                     scope.spawn(move |_| {
                         if !self.is_stopped() {
-                            self.finish(step, self.install_fetched(step, fetched));
+                            let began = Instant::now();
+                            self.finish(step, began, self.install_fetched(step, fetched));
                         }
                     });
                 }

@@ -217,13 +217,20 @@ fn bundle(
 ) -> Result<(), Failure> {
     cx.use_remote_cache(&args.remote_cache);
     let project = cx.project()?;
-    let lockfile = read_lock(project).map_err(|error| failure(cx, error))?;
+    // Reading a lock takes about as long as finding out what there is to build with.
+    let (lockfile, build) = std::thread::scope(|threads| {
+        let lockfile = threads.spawn(|| read_lock(project));
+        let build = cx.build_frontend();
+        (lockfile.join(), build)
+    });
+    let lockfile = lockfile.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    let lockfile = lockfile.map_err(|error| failure(cx, error))?;
     let groups = &args.groups;
     let selection = Selection {
         groups: groups.choose(project, DefaultGroups::Main, cx.console)?,
         extras: args.extras.choose(lockfile.extras.keys())?,
     };
-    let build = cx.build_frontend()?;
+    let build = build?;
     let bundler = Bundler {
         index: cx.index()?,
         sources: &project.all_sources(),

@@ -40,6 +40,7 @@ mod source;
 mod trees;
 mod unchanged;
 mod update;
+mod verbose;
 mod version;
 
 use crate::support::{Fixture, Wheel};

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 use toml::Table;
@@ -160,7 +161,13 @@ impl Backend<'_> {
         if let Some(seconds) = self.source_date_epoch {
             command.env("SOURCE_DATE_EPOCH", seconds.to_string());
         }
+        let began = Instant::now();
         let status = command.status();
+        let (backend, took) = (&self.system.backend, began.elapsed().as_millis());
+        tracing::debug!(
+            "{backend}: {hook} of {} took {took} ms",
+            self.source.display()
+        );
         let failed =
             |status: Option<std::process::ExitStatus>, output: String| BuildError::Backend {
                 source_tree: self.source.to_owned(),

@@ -136,6 +136,7 @@ impl Facts {
 
     /// Starts it, isolated from the user's settings and the current folder.
     fn ask(executable: &Path) -> Result<Self, PythonError> {
+        tracing::debug!("asking {} about itself", executable.display());
         let output = Command::new(executable)
             .args(["-I", "-B", "-S", "-c", PROBE])
             // Without it, old builds see macOS 11 and later as 10.16.

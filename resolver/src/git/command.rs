@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use crate::git_url::without_credentials;
 
@@ -62,6 +63,7 @@ impl Git<'_> {
         place: Place<'_>,
         arguments: &[&str],
     ) -> Result<String, GitError> {
+        let began = Instant::now();
         let output = git(place)
             .args(arguments)
             // No protocol that runs programs, no questions on the terminal.
@@ -70,6 +72,8 @@ impl Git<'_> {
             .stdin(Stdio::null())
             .output()
             .map_err(GitError::NotRunnable)?;
+        let (url, took) = (without_credentials(self.url), began.elapsed().as_millis());
+        tracing::debug!("git ({step} {url}): {} in {took} ms", output.status);
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }

@@ -68,6 +68,19 @@ pub(crate) struct Opened {
     _permit: OwnedSemaphorePermit,
 }
 
+impl Opened {
+    /// Tells of a GET whose body has been read, for the log.
+    pub(crate) fn tell(&self, received: u64) {
+        self.tell_of(&Method::GET, received);
+    }
+
+    fn tell_of(&self, method: &Method, received: u64) {
+        let (status, url) = (self.response.status().as_u16(), shown(&self.url));
+        let milliseconds = self.started.elapsed().as_millis();
+        tracing::debug!("{method} {url}: {status}, {received} bytes in {milliseconds} ms");
+    }
+}
+
 /// A whole answer.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -141,6 +154,7 @@ impl Http {
             }
             body.extend_from_slice(&chunk);
         }
+        opened.tell(body.len() as u64);
         Ok(Answer {
             status: opened.response.status(),
             headers: std::mem::take(opened.response.headers_mut()),
@@ -168,7 +182,7 @@ impl Http {
             if wait > LONGEST_WAIT {
                 return Err(too_long(failure.error, wait));
             }
-            tracing::debug!(?wait, error = %failure.error, "request failed, trying again");
+            tracing::debug!("{}; trying again in {wait:?}", failure.error);
             tokio::time::sleep(wait).await;
             retries += 1;
         }
@@ -186,6 +200,7 @@ impl Http {
             {
                 return Ok(opened);
             }
+            opened.tell(0);
             let next = redirect_target(&opened)?;
             if next.origin() != target.origin() {
                 headers.remove(AUTHORIZATION);
@@ -226,7 +241,10 @@ impl Http {
         body: Option<bytes::Bytes>,
     ) -> Result<StatusCode, Failure> {
         self.refuse_offline(url)?;
-        let opened = self.send(method, url, &HeaderMap::new(), body).await?;
+        let opened = self
+            .send(method.clone(), url, &HeaderMap::new(), body)
+            .await?;
+        opened.tell_of(&method, 0);
         Ok(opened.response.status())
     }
 

@@ -227,6 +227,7 @@ async fn receive(
     // Waiting for the writer after a failure too leaves no temporary file behind.
     let written = writer.await.map_err(io::Error::from).flatten();
     forwarded?;
+    opened.tell(meter.received);
     written.map_err(|error| cannot_keep(&wanted.filename, error).into())
 }
 

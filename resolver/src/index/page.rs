@@ -46,6 +46,7 @@ pub(super) async fn find(index: &Index, source: &Source, name: &PackageName) -> 
     };
     match kept {
         Some(page) if index.settings().offline || page.freshness.is_fresh(SystemTime::now()) => {
+            tracing::debug!("{name}: the page of {} in the cache will do", origin.name);
             Ok(Some(Arc::new(page)))
         }
         kept => fetch(index, &origin, name, kept).await,
@@ -227,6 +228,11 @@ fn parse(
         return Err(IndexError::ApiVersion { url, version });
     }
     let releases = listing::releases(links, name, &base, is_pypi);
+    tracing::debug!(
+        "{name}: {} releases on {}",
+        releases.len(),
+        shown(&answer.url)
+    );
     Ok(StoredPage::new(freshness, &releases))
 }
 

@@ -111,6 +111,7 @@ async fn receive(http: &Http, url: &Url, headers: &HeaderMap) -> Result<Option<P
             return Ok(None);
         }
     }
+    opened.tell(bytes.len() as u64);
     Ok(Some(Part { start, bytes }))
 }
 

@@ -97,6 +97,7 @@ pub(super) fn shelf(index: &Index, source: &Source, name: &PackageName) -> Arc<S
 impl Wanted<'_> {
     /// Looks into a release, whose row and files are these, and keeps what it finds.
     async fn look(&self, row: &Row, files: Vec<IndexFile>) -> Found {
+        tracing::debug!("{} {}: looking into it", self.name, self.version);
         let release = match self.origin.is_pypi {
             true => self.as_pypi_tells(&files).await?,
             false => self.as_links_tell(&files).await?,

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ignore::WalkBuilder;
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use toml::{Table, Value};
 
 use super::toml_path::{parse_toml, table_at, text_at};
@@ -86,10 +87,14 @@ impl Workspace {
             .git_global(false)
             .filter_entry(|entry| !SKIPPED.iter().any(|skipped| entry.file_name() == *skipped))
             .build();
-        let mut members: Vec<Member> = walk
+        let manifests: Vec<PathBuf> = walk
             .filter_map(Result::ok)
             .filter(|entry| entry.file_name() == "pyproject.toml")
-            .filter_map(|entry| Member::read(entry.path().parent()?))
+            .map(ignore::DirEntry::into_path)
+            .collect();
+        let mut members: Vec<Member> = manifests
+            .par_iter()
+            .filter_map(|manifest| Member::read(manifest.parent()?))
             .collect();
         members.sort_by(|a, b| a.folder.cmp(&b.folder));
         Self { root, members }

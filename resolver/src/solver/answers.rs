@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, OnceLock};
 
 use pubgrub::VersionSet;
@@ -41,6 +41,8 @@ pub(crate) struct Task<'a> {
     pub(crate) extras: Option<&'a [ExtraName]>,
     /// Did requirements get into conflict in a run? Then they probably will in the next one.
     pub(crate) conflicts: AtomicBool,
+    /// How many runs have begun.
+    pub(crate) runs: AtomicUsize,
     /// Threads for runs that are solved side by side. Not those that pages are read on: a run waits for pages.
     pub(crate) threads: OnceLock<Option<rayon::ThreadPool>>,
 }

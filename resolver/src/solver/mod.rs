@@ -25,6 +25,7 @@ mod complete;
 mod explain;
 mod graph;
 mod locked;
+mod log;
 mod merge;
 mod newest;
 mod node;
@@ -39,7 +40,8 @@ mod world;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
 
 use pubgrub::PubGrubError;
 
@@ -298,6 +300,7 @@ fn resolve_from(
         environment: request.environment.as_ref(),
         extras: request.extras.as_deref(),
         conflicts: AtomicBool::new(false),
+        runs: AtomicUsize::new(0),
         threads: OnceLock::new(),
     };
     if locked.is_all_there_is() {
@@ -355,7 +358,9 @@ fn solve(
     python: &Constraint,
     changes: Changes,
 ) -> (Result<Solution, SolveError>, Changes) {
-    let run = Run::new(overrides, python, &changes);
+    let number = task.runs.fetch_add(1, Ordering::Relaxed) + 1;
+    let run = Run::new(number, overrides, python, &changes);
+    log::run(&run);
     let (halt, changes) = match decide(task, &run, changes) {
         (Ok(decided), changes) => {
             let solution = graph::aggregate(&task.requirements, &decided, task.world, &changes);
@@ -451,6 +456,17 @@ fn side_by_side<Q: Sync, A: Send>(
 
 /// The decisions of one run: pubgrub's, or after a conflict those of Poetry's search.
 fn decide(task: &Task<'_>, run: &Run, before: Changes) -> (Result<Vec<Decided>, Halt>, Changes) {
+    let began = Instant::now();
+    let decided = decide_by_either(task, run, before);
+    log::took(run, began);
+    decided
+}
+
+fn decide_by_either(
+    task: &Task<'_>,
+    run: &Run,
+    before: Changes,
+) -> (Result<Vec<Decided>, Halt>, Changes) {
     if task.conflicts.load(Ordering::Relaxed) {
         return search(task, run, before);
     }
@@ -466,7 +482,7 @@ fn decide(task: &Task<'_>, run: &Run, before: Changes) -> (Result<Vec<Decided>, 
         ) => Err(source),
     };
     if let Err(Halt::Conflict) = decided {
-        tracing::debug!("requirements are in conflict, so Poetry's search decides");
+        log::conflicts(run);
         task.conflicts.store(true, Ordering::Relaxed);
         return search(task, run, before);
     }
@@ -503,7 +519,9 @@ fn search_agrees(
         let names = names.map(|one| (one.node.clone(), one.package.release()));
         names.collect::<Vec<_>>()
     };
-    match (decided, search(task, run, before)) {
+    let silently = tracing::subscriber::NoSubscriber::new();
+    let other = tracing::subscriber::with_default(silently, || search(task, run, before));
+    match (decided, other) {
         (Ok(decided), (Ok(other), _)) => names(decided) == names(&other),
         _ => false,
     }

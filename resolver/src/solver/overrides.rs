@@ -35,6 +35,8 @@ pub(crate) type Overrides = FxIndexMap<Overridden, FxIndexMap<PackageName, Share
 /// One run: its overrides and what follows from them.
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
+    /// Which one it is of all runs, for who follows them.
+    pub(crate) number: usize,
     pub(crate) overrides: Overrides,
     /// All markers of the overrides together.
     pub(crate) marker: Marker,
@@ -43,7 +45,12 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn new(overrides: Overrides, python: &Constraint, changes: &Changes) -> Self {
+    pub(crate) fn new(
+        number: usize,
+        overrides: Overrides,
+        python: &Constraint,
+        changes: &Changes,
+    ) -> Self {
         let marker = overrides
             .values()
             .flat_map(FxIndexMap::values)
@@ -52,6 +59,7 @@ impl Run {
             });
         let python = python.intersect(&marker.python_constraint());
         Self {
+            number,
             overrides,
             marker,
             python,

@@ -30,6 +30,7 @@ use crate::requirement::Requirement;
 
 use super::answers::{Answers, Choice, Completed, Halt, Rank, Unavailable, source_of};
 use super::complete::{Edge, Reached, root_release};
+use super::log;
 use super::node::{INDEX, Node, Release, Releases};
 use super::package::Decided;
 
@@ -313,6 +314,7 @@ impl DependencyProvider for Provider<'_> {
             requires.push((edge.to.clone(), releases));
         }
         if !self.excludes(&requires) {
+            log::decided(self.answers, node, &completed);
             self.trail
                 .borrow_mut()
                 .decide(node.clone(), release.clone(), completed);

@@ -22,6 +22,7 @@ use crate::requirement::Requirement;
 use super::answers::{Answers, Choice, Completed, Halt, Rank, Unavailable, source_of};
 use super::candidates::Candidates;
 use super::complete::{Edge, Reached, package_requirement};
+use super::log;
 use super::node::{INDEX, Node, OriginId, Release, Releases};
 use super::package::Decided;
 use super::term::{Cause, Demand, Incompatibility, IncompatibilityId, NodeId, Relation, Term};
@@ -406,6 +407,8 @@ impl<'a> Search<'a> {
                 .cause
                 .filter(|_| latest.previous_level >= satisfier.level)
             else {
+                let learned = &self.incompatibilities[id];
+                log::conflict(self.answers.run, learned, latest.previous_level);
                 self.go_back(latest.previous_level);
                 if id != conflict {
                     let learned = &self.incompatibilities[id];
@@ -540,6 +543,7 @@ impl<'a> Search<'a> {
             });
         }
         if !conflict {
+            log::decided(self.answers, &package.node, &completed);
             self.partial
                 .decisions
                 .insert(package.id, (package.node.clone(), completed));
