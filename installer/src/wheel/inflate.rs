@@ -2,7 +2,7 @@
 
 use std::ffi::c_void;
 use std::ptr::NonNull;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use flate2::{Decompress, FlushDecompress, Status};
 use libdeflate_sys as ffi;
@@ -23,25 +23,56 @@ const SHORTER: &str = "is shorter than announced";
 const FOLLOWED: &str = "is followed by bytes that are not its own";
 
 /// Inflates members one after the other, with memory that is asked for once.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Inflater {
     whole: Option<Whole>,
     buffer: Vec<u8>,
-    room: Room,
+    large: Arc<LargeRoom>,
 }
 
 /// Room in memory for one large member, shared by all that inflate at the same time.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Room(Arc<Mutex<()>>);
+type LargeRoom = Mutex<Vec<u8>>;
 
-impl Inflater {
-    pub(super) fn with(room: Room) -> Self {
-        Self {
-            room,
-            ..Self::default()
+/// The inflaters that have nothing to do. Whoever unpacks takes one of them: with memory that is given back after each
+/// few members and asked for anew, a large installation takes a twentieth longer.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Inflaters {
+    idle: Arc<Mutex<Vec<Inflater>>>,
+    large: Arc<LargeRoom>,
+}
+
+impl Inflaters {
+    /// An idle inflater, or a new one. It is idle again when the answer is dropped.
+    pub(super) fn take(&self) -> Taken<'_> {
+        let new = || Inflater {
+            large: Arc::clone(&self.large),
+            ..Inflater::default()
+        };
+        Taken {
+            inflater: self.idle().pop().unwrap_or_else(new),
+            from: self,
         }
     }
 
+    fn idle(&self) -> MutexGuard<'_, Vec<Inflater>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An inflater that somebody uses.
+pub(super) struct Taken<'a> {
+    pub(super) inflater: Inflater,
+    from: &'a Inflaters,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        let inflater = std::mem::take(&mut self.inflater);
+        self.from.idle().push(inflater);
+    }
+}
+
+impl Inflater {
     /// Inflates `data`, which must be one deflate stream (RFC 1951) of `size` bytes and nothing else. `sink` gets the
     /// content, in one piece or several; `broken` makes an error of what is wrong. `used` hears of how many bytes from
     /// the start of `data` nobody needs any more.
@@ -56,39 +87,20 @@ impl Inflater {
         let Ok(length) = usize::try_from(size) else {
             return Err(broken(BROKEN));
         };
-        let room = Arc::clone(&self.room.0);
+        let large = Arc::clone(&self.large);
         if size <= WHOLE {
             sink(self.at_once(data, length).map_err(broken)?)
-        } else if let (true, Ok(_place)) = (size <= LARGE, room.try_lock()) {
-            let mut content = vec![0; length];
-            self.whole()
-                .and_then(|whole| whole.inflate(data, &mut content))
-                .map_err(broken)?;
-            sink(&content)
+        } else if let (true, Ok(mut room)) = (size <= LARGE, large.try_lock()) {
+            let whole = Whole::in_place(&mut self.whole);
+            let content = whole.and_then(|whole| whole.fill(data, &mut room, length));
+            sink(content.map_err(broken)?)
         } else {
             in_pieces(data, size, broken, used, sink)
         }
     }
 
     fn at_once(&mut self, data: &[u8], length: usize) -> Result<&[u8], &'static str> {
-        let mut buffer = std::mem::take(&mut self.buffer);
-        if buffer.len() < length {
-            buffer.resize(length, 0);
-        }
-        let inflated = self
-            .whole()
-            .and_then(|whole| whole.inflate(data, &mut buffer[..length]));
-        self.buffer = buffer;
-        inflated.map(|()| &self.buffer[..length])
-    }
-
-    fn whole(&mut self) -> Result<&mut Whole, &'static str> {
-        match &mut self.whole {
-            Some(whole) => Ok(whole),
-            none => {
-                Ok(none.insert(Whole::new().ok_or("can't be inflated: there is no memory left")?))
-            }
-        }
+        Whole::in_place(&mut self.whole)?.fill(data, &mut self.buffer, length)
     }
 }
 
@@ -148,6 +160,7 @@ impl Crc {
 }
 
 /// libdeflate's decompressor.
+#[derive(Debug)]
 struct Whole(NonNull<ffi::libdeflate_decompressor>);
 
 #[expect(
@@ -156,6 +169,35 @@ struct Whole(NonNull<ffi::libdeflate_decompressor>);
 )]
 // SAFETY: the decompressor is memory of its own that any thread may use, one at a time.
 unsafe impl Send for Whole {}
+
+impl Whole {
+    /// The one at this place, made now if there is none.
+    fn in_place(place: &mut Option<Self>) -> Result<&mut Self, &'static str> {
+        match place {
+            Some(whole) => Ok(whole),
+            none => {
+                Ok(none.insert(Self::new().ok_or("can't be inflated: there is no memory left")?))
+            }
+        }
+    }
+
+    /// Inflates all of `data` to exactly `length` bytes at the beginning of `buffer`, which grows if it has to.
+    fn fill<'b>(
+        &mut self,
+        data: &[u8],
+        buffer: &'b mut Vec<u8>,
+        length: usize,
+    ) -> Result<&'b [u8], &'static str> {
+        if buffer.len() < length {
+            // Nothing in it is worth being moved.
+            buffer.clear();
+            buffer.resize(length, 0);
+        }
+        let content = &mut buffer[..length];
+        self.inflate(data, content)?;
+        Ok(content)
+    }
+}
 
 #[expect(unsafe_code, reason = "as above")]
 impl Whole {

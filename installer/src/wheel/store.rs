@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use super::WheelError;
 use super::archive::{Archive, ArchiveError};
-use super::inflate::{Inflater, Room};
+use super::inflate::{Inflater, Inflaters};
 use super::manifest::{Manifest, Scheme, StoredFile};
 use super::source::{Placed, Source, archive_error};
 
@@ -29,7 +29,7 @@ const GROUP: usize = 16;
 #[derive(Clone, Debug)]
 pub struct Store {
     folder: PathBuf,
-    room: Room,
+    inflaters: Inflaters,
 }
 
 /// An unpacked wheel.
@@ -61,7 +61,7 @@ impl Store {
     pub fn new(cache: &Cache) -> Self {
         Self {
             folder: cache.bucket(Bucket::Wheels),
-            room: Room::default(),
+            inflaters: Inflaters::default(),
         }
     }
 
@@ -128,14 +128,14 @@ impl Store {
             .iter()
             .map(|placed| members[placed.member].name.as_str());
         create_folders(root, names)?;
-        let inflater = || Inflater::with(self.room.clone());
         source
             .placed
             .par_iter()
             .with_min_len(GROUP)
-            .map_init(inflater, |inflater, placed| {
-                write_file(source, bytes, placed, root, inflater)
-            })
+            .map_init(
+                || self.inflaters.take(),
+                |taken, placed| write_file(source, bytes, placed, root, &mut taken.inflater),
+            )
             .collect()
     }
 
