@@ -159,7 +159,10 @@ impl Local<'_> {
         let timestamp = self.build.timestamp();
         let key = format!("bundled/{}", key_of(&wheel, timestamp));
         let path = self.cache.path(Bucket::Builds, &key).join(&wheel.file);
-        if !path.is_file() {
+        let is_packed = path.is_file();
+        let found = if is_packed { "unchanged" } else { "packed now" };
+        tracing::debug!("{}: {} is {found}", wheel.name, wheel.file);
+        if !is_packed {
             self.reporter.packing(&wheel.name);
             let bytes = Archive::pack(
                 &wheel.members,

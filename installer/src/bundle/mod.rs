@@ -44,6 +44,7 @@ mod zipapp;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use resolver::cache::{Bucket, Cache};
 use resolver::dist::Source;
@@ -225,7 +226,9 @@ impl Bundler<'_> {
     ) -> Result<Bundle, BundleError> {
         let wanted = Wanted::of(request)?;
         let output = Output::open(request.folder.clone(), self.index.cache(), reporter)?;
+        let began = Instant::now();
         let mut parts = self.made_here(&wanted, request, reporter)?;
+        tell_time("the wheels of this repository", began);
         let expected: Option<Vec<BundledWheel>> = wanted
             .third_party
             .iter()
@@ -242,7 +245,9 @@ impl Bundler<'_> {
             }
         }
         parts.contents.wheels = own;
+        let began = Instant::now();
         self.add_third_party(&mut parts, &wanted, request, reporter)?;
+        tell_time("all other wheels", began);
         let key = parts.key(request);
         let files = Files {
             bundler: self,
@@ -252,7 +257,9 @@ impl Bundler<'_> {
         let mut warnings = Vec::new();
         let files = files.all(&mut warnings)?;
         parts.warnings.append(&mut warnings);
+        let began = Instant::now();
         let written = output.write(&key, &files)?;
+        tell_time("writing", began);
         Ok(parts.into_bundle(request, written))
     }
 
@@ -428,6 +435,12 @@ impl Bundler<'_> {
         }
         Ok(unstable)
     }
+}
+
+/// Tells how long a part of the work took, for the log.
+fn tell_time(what: &str, began: Instant) {
+    let seconds = began.elapsed().as_secs_f64();
+    tracing::info!("{what} took {seconds:.3} seconds");
 }
 
 fn from_elsewhere(package: &LockedPackage, file: String, sha256: String) -> BundledWheel {
