@@ -9,6 +9,7 @@ use std::fmt::Display;
 use resolver::dist::Source;
 use resolver::index::IndexError;
 use resolver::lock::LockError;
+use resolver::project::ProjectError;
 use resolver::solver::SolveError;
 
 use crate::console::{Console, ERROR};
@@ -169,8 +170,31 @@ impl From<Words> for Failure {
     }
 }
 
+impl From<ProjectError> for Failure {
+    fn from(error: ProjectError) -> Self {
+        let is_conflict = matches!(
+            error,
+            ProjectError::Toml {
+                is_conflict: true,
+                ..
+            }
+        );
+        let advice = "Keep the lines that are right, and remove those that begin with <<<<<<<, ======= and >>>>>>>.";
+        Self::caused(error).hint_if(is_conflict.then(|| advice.to_owned()))
+    }
+}
+
 impl From<LockError> for Failure {
     fn from(error: LockError) -> Self {
+        if let LockError::Unreadable {
+            is_conflict: true, ..
+        } = &error
+        {
+            return Self::caused(error).hint(
+                "Settle pyproject.toml first. Then take the lock file of one side, with `git checkout --ours poetry.lock` \
+                 or `git checkout --theirs poetry.lock`, and have `poetry lock` add what the other side wants.",
+            );
+        }
         let is_unreadable = match &error {
             LockError::Unreadable { .. } | LockError::NoList | LockError::Package { .. } => true,
             LockError::Io(error) => error.kind() == std::io::ErrorKind::InvalidData,
@@ -193,7 +217,6 @@ macro_rules! caused_by {
 
 caused_by!(
     crate::settings::SettingsError,
-    resolver::project::ProjectError,
     resolver::project::edit::EditError,
     resolver::constraint::ConstraintError,
     resolver::requirement::TypedError,

@@ -115,6 +115,7 @@ impl Project {
                 reason: "not UTF-8".to_owned(),
                 line: bytes[..error.valid_up_to()].split(|b| *b == b'\n').count(),
                 column: 1,
+                is_conflict: false,
             }),
         }
     }
