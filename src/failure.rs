@@ -13,7 +13,7 @@ use resolver::project::ProjectError;
 use resolver::solver::SolveError;
 
 use crate::console::{Console, ERROR};
-use crate::settings::variable_part;
+use crate::settings::{SettingsError, variable_part};
 
 /// What a command returns when it fails.
 #[derive(Debug)]
@@ -37,6 +37,9 @@ enum Words {
     Caused(Box<dyn Error + Send + Sync>),
 }
 
+/// What to do with both sides of a merge in one file.
+const CONFLICT: &str =
+    "Keep the lines that are right, and remove those that begin with <<<<<<<, ======= and >>>>>>>.";
 /// Poetry: every failure exits with 1.
 const EXIT_CODE: u8 = 1;
 /// What commands of our own exit with when a word names nothing that there is.
@@ -179,8 +182,15 @@ impl From<ProjectError> for Failure {
                 ..
             }
         );
-        let advice = "Keep the lines that are right, and remove those that begin with <<<<<<<, ======= and >>>>>>>.";
-        Self::caused(error).hint_if(is_conflict.then(|| advice.to_owned()))
+        Self::caused(error).hint_if(is_conflict.then(|| CONFLICT.to_owned()))
+    }
+}
+
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
+        let is_conflict =
+            matches!(&error, SettingsError::Syntax { fault, .. } if fault.is_conflict);
+        Self::caused(error).hint_if(is_conflict.then(|| CONFLICT.to_owned()))
     }
 }
 
@@ -216,7 +226,6 @@ macro_rules! caused_by {
 }
 
 caused_by!(
-    crate::settings::SettingsError,
     resolver::project::edit::EditError,
     resolver::constraint::ConstraintError,
     resolver::requirement::TypedError,

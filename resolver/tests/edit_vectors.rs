@@ -92,9 +92,8 @@ fn comments_about_sources_stay() {
     for text in [
         format!("{one}\n{two}\n{build}"),
         format!("{one}color = \"red\"\n\n{build}"),
-        format!(
-            "[tool.poetry]\nsource = [\n  # first\n  {{name = \"one\", url = \"https://one\"}},\n]\n"
-        ),
+        "[tool.poetry]\nsource = [\n  # first\n  {name = \"one\", url = \"https://one\"},\n]\n"
+            .to_owned(),
     ] {
         let mut manifest = Manifest::parse(&text, Path::new("/nowhere")).unwrap();
         let three = Source {

@@ -111,6 +111,31 @@ fn a_merge_that_is_not_finished() {
     ");
 }
 
+/// A file of settings may hold a password: what is wrong with it is told without its lines.
+#[test]
+fn settings_that_can_not_be_read_are_not_quoted() {
+    let fx = Fixture::named("service");
+    fx.write(
+        "poetry.toml",
+        "[http-basic]\nx = { password = \"secret\" \n",
+    );
+    insta::assert_snapshot!(fx.mpoetry(["env", "list"]), @"
+    exit: 1
+    ----- stderr -----
+
+    Invalid TOML file [root]/poetry.toml: unclosed inline table, expected `}` at line 2 col 26
+    ");
+    fx.write("poetry.toml", "<<<<<<< HEAD\n=======\n>>>>>>> other\n");
+    insta::assert_snapshot!(fx.mpoetry(["env", "list"]), @"
+    exit: 1
+    ----- stderr -----
+
+    Invalid TOML file [root]/poetry.toml: git's conflict markers begin at line 1 col 1
+
+    Keep the lines that are right, and remove those that begin with <<<<<<<, ======= and >>>>>>>.
+    ");
+}
+
 #[test]
 fn another_poetry_is_asked_for() {
     let fx = Fixture::project(

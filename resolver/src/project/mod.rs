@@ -26,6 +26,7 @@ pub(crate) use declared::{Declared, entries};
 pub use error::ProjectError;
 pub(crate) use library::{is_poetry_core, is_python_project};
 pub use library::{read_library, writes_its_version};
+pub use toml_path::{TomlFault, parse_toml};
 
 use crate::constraint::Constraint;
 use crate::dist::{Priority, Source};

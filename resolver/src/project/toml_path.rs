@@ -4,24 +4,28 @@ use std::borrow::Cow;
 
 use toml::{Table, Value};
 
-/// Why a text is no TOML.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct TomlFault {
+/// Why a text is no TOML. It quotes nothing of the text, which may hold secrets.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{reason} at line {line} col {column}")]
+pub struct TomlFault {
     /// What is wrong.
-    pub(crate) reason: String,
+    pub reason: String,
     /// From 1.
-    pub(crate) line: usize,
+    pub line: usize,
     /// From 1, in characters.
-    pub(crate) column: usize,
+    pub column: usize,
     /// Is it a merge of git that nobody has finished?
-    pub(crate) is_conflict: bool,
+    pub is_conflict: bool,
 }
 
 /// The words for a file that holds both sides of a merge.
-pub(crate) const CONFLICT: &str = "git's conflict markers begin";
+const CONFLICT: &str = "git's conflict markers begin";
 
 /// Parses a document. Line ends of Windows count as plain ones, also inside of strings, as in Python's parser.
-pub(crate) fn parse_toml(text: &str) -> Result<Table, TomlFault> {
+///
+/// # Errors
+/// When it is no TOML.
+pub fn parse_toml(text: &str) -> Result<Table, TomlFault> {
     let text = if text.contains('\r') {
         Cow::Owned(text.replace("\r\n", "\n"))
     } else {
