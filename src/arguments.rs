@@ -4,6 +4,7 @@
 //! all words from its first one on to the child.
 
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 
 use crate::console::{Output, Verbosity};
 
@@ -18,11 +19,39 @@ pub(crate) struct Words {
     pub(crate) output: Output,
     /// `-V`, `--version`.
     pub(crate) version: bool,
+    /// `-C`, `--directory`.
+    pub(crate) directory: Option<PathBuf>,
+    /// `-P`, `--project`.
+    pub(crate) project: Option<PathBuf>,
+    /// The one of these that has no value: what follows is another option, or nothing.
+    pub(crate) lacks_value: Option<Folder>,
 }
 
-/// Global options that take a value.
-const LONG_WITH_VALUE: [&str; 2] = ["--directory", "--project"];
-const SHORT_WITH_VALUE: [char; 2] = ['C', 'P'];
+/// A global option that names a folder.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Folder {
+    Directory,
+    Project,
+}
+
+impl Folder {
+    const ALL: [Self; 2] = [Self::Directory, Self::Project];
+
+    pub(crate) fn long(self) -> &'static str {
+        match self {
+            Self::Directory => "--directory",
+            Self::Project => "--project",
+        }
+    }
+
+    fn short(self) -> char {
+        match self {
+            Self::Directory => 'C',
+            Self::Project => 'P',
+        }
+    }
+}
+
 /// Poetry: all words from the first one after this command are the child's.
 const RUN: &str = "run";
 
@@ -38,53 +67,74 @@ impl Words {
                 break;
             }
             let ends_options = word == "--";
-            let wants_value = words.look_at(&word);
+            let open = words.look_at(&word);
             words.arguments.push(word);
             if ends_options {
                 break;
             }
-            if wants_value {
-                words.arguments.extend(rest.next());
+            if let Some(folder) = open {
+                let value = rest.next();
+                match value.as_ref().filter(|value| !is_option(value)) {
+                    Some(value) => words.go_to(folder, value),
+                    None => words.lacks_value = words.lacks_value.or(Some(folder)),
+                }
+                words.arguments.extend(value);
             }
         }
         words.arguments.extend(rest);
         words
     }
 
+    fn go_to(&mut self, folder: Folder, path: &OsStr) {
+        // Poetry: an empty path is none.
+        let path = (!path.is_empty()).then(|| path.into());
+        match folder {
+            Folder::Directory => self.directory = path,
+            Folder::Project => self.project = path,
+        }
+    }
+
     fn is_running(&self) -> bool {
         self.command.first().is_some_and(|first| first == RUN)
     }
 
-    /// Takes notice of one word. Is the next one its value?
-    fn look_at(&mut self, word: &OsStr) -> bool {
+    /// Takes notice of one word. The option whose value is the next one, if there is one.
+    fn look_at(&mut self, word: &OsStr) -> Option<Folder> {
         let text = word.to_string_lossy();
         if text.starts_with("--") {
-            self.look_at_long(&text)
+            self.look_at_long(word, &text)
         } else if is_option(word) {
-            self.look_at_shorts(&text[1..])
+            self.look_at_shorts(word, &text)
         } else {
             self.command.push(text.into_owned());
-            false
+            None
         }
     }
 
-    fn look_at_long(&mut self, option: &str) -> bool {
+    fn look_at_long(&mut self, word: &OsStr, option: &str) -> Option<Folder> {
         match option {
             "--quiet" => self.output.verbosity = Verbosity::Quiet,
             "--verbose" => self.raise_verbosity(1),
             "--ansi" => self.output.colours = Some(true),
             "--no-ansi" => self.output.colours = Some(false),
             "--version" => self.version = true,
-            _ => return LONG_WITH_VALUE.contains(&option),
+            _ => {
+                let name = option.split('=').next().unwrap_or_default();
+                let folder = Folder::ALL.into_iter().find(|it| it.long() == name)?;
+                if option == name {
+                    return Some(folder);
+                }
+                self.go_to(folder, &tail(word, name.len() + 1));
+            }
         }
-        false
+        None
     }
 
     /// Options in one bundle; the first that takes a value ends it.
-    fn look_at_shorts(&mut self, bundle: &str) -> bool {
+    fn look_at_shorts(&mut self, word: &OsStr, bundle: &str) -> Option<Folder> {
         let mut verbose = 0;
-        let mut wants_value = false;
-        for (at, short) in bundle.char_indices() {
+        let mut open = None;
+        for (at, short) in bundle.char_indices().skip(1) {
             match short {
                 'q' => self.output.verbosity = Verbosity::Quiet,
                 'V' => self.version = true,
@@ -93,13 +143,17 @@ impl Words {
                 _ => {
                     // What follows an option of a command may be its value.
                     let is_last = at + 1 == bundle.len();
-                    wants_value = SHORT_WITH_VALUE.contains(&short) && is_last;
+                    let folder = Folder::ALL.into_iter().find(|it| it.short() == short);
+                    match folder {
+                        Some(folder) if !is_last => self.go_to(folder, &tail(word, at + 1)),
+                        _ => open = folder,
+                    }
                     break;
                 }
             }
         }
         self.raise_verbosity(verbose);
-        wants_value
+        open
     }
 
     /// Poetry: quiet wins over verbose.
@@ -113,6 +167,20 @@ impl Words {
             };
             self.output.verbosity = now.max(level);
         }
+    }
+}
+
+/// A word without its first bytes, which are ASCII.
+fn tail(word: &OsStr, from: usize) -> OsString {
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        OsStr::from_bytes(word.as_bytes().get(from..).unwrap_or_default()).to_owned()
+    }
+    #[cfg(not(unix))]
+    {
+        let text = word.to_string_lossy();
+        text.get(from..).unwrap_or_default().into()
     }
 }
 
@@ -181,7 +249,7 @@ mod tests {
             ("lock --verbose", Verbosity::Verbose),
             ("-vq lock", Verbosity::Quiet),
             ("-q lock -v", Verbosity::Quiet),
-            ("-C -v lock", Verbosity::Normal),
+            ("-C dir -v lock", Verbosity::Verbose),
             ("-vC dir lock", Verbosity::Verbose),
             ("install -Eserver", Verbosity::Normal),
         ] {
@@ -193,5 +261,36 @@ mod tests {
     fn command_words_leave_out_options_and_their_values() {
         assert_eq!(read("-C dir env -n info").command, ["env", "info"]);
         assert_eq!(read("-Cdir lock").command, ["lock"]);
+    }
+
+    #[test]
+    fn folders_are_known_before_all_else() {
+        let folders = |line| {
+            let words = read(line);
+            let shown =
+                |path: Option<std::path::PathBuf>| path.map(|path| path.display().to_string());
+            (shown(words.directory), shown(words.project))
+        };
+        let some = |path: &str| Some(path.to_owned());
+        for (line, directory, project) in [
+            ("-C a lock -P b", some("a"), some("b")),
+            ("-vCa --project=b lock", some("a"), some("b")),
+            ("-C a -C b --directory= lock", None, None),
+            ("lock -Ca=b", some("a=b"), None),
+            ("run -P a python -C b", None, some("a")),
+        ] {
+            assert_eq!(folders(line), (directory, project), "{line}");
+        }
+        for (line, option) in [
+            ("-C", Some("--directory")),
+            ("lock -P", Some("--project")),
+            ("-vP --dry-run -C", Some("--project")),
+            ("-C -- lock", Some("--directory")),
+            ("run python -C", None),
+            ("-C - lock", None),
+        ] {
+            let lacking = read(line).lacks_value;
+            assert_eq!(lacking.map(super::Folder::long), option, "{line}");
+        }
     }
 }

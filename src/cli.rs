@@ -69,10 +69,10 @@ pub(crate) struct Globals {
     pub(crate) no_cache: bool,
     /// The project's folder; other paths stay relative to where you are
     #[arg(short = 'P', long, value_name = "PROJECT", global = true)]
-    pub(crate) project: Option<PathBuf>,
+    project: Option<PathBuf>,
     /// Go to this folder first; all paths are relative to it
     #[arg(short = 'C', long, value_name = "DIRECTORY", global = true)]
-    pub(crate) directory: Option<PathBuf>,
+    directory: Option<PathBuf>,
     /// Say more: -v for details, -vv for more of them, -vvv to debug
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     verbose: u8,
@@ -149,9 +149,7 @@ pub(crate) fn parse(words: Words, console: &Console) -> Result<Option<Cli>, Fail
         let options = Cli::command().subcommand_required(false);
         let options = options.arg_required_else_help(false);
         return match options.try_get_matches_from(arguments) {
-            Err(error) if error.kind() != ErrorKind::DisplayHelp => {
-                Err(Failure::new(fault(&error, "")))
-            }
+            Err(error) if error.kind() != ErrorKind::DisplayHelp => Err(misused(&error, "")),
             _ => {
                 print_overview(console);
                 Ok(None)
@@ -168,21 +166,59 @@ pub(crate) fn parse(words: Words, console: &Console) -> Result<Option<Cli>, Fail
             crate::help::print(console, &name);
             Ok(None)
         }
-        Err(error) => Err(Failure::new(fault(&error, &name))),
+        Err(error) => Err(misused(&error, &name)),
+    }
+}
+
+/// An option that lacks its value.
+///
+/// Poetry: with global ones the program exits as Python's own parser does.
+pub(crate) fn lacks_value(option: &str) -> Failure {
+    Failure::new(format!("The \"{option}\" option requires a value")).of_usage()
+}
+
+/// The failure for what clap found with `command`.
+fn misused(error: &clap::Error, command: &str) -> Failure {
+    let failure = Failure::new(fault(error, command));
+    let option = argument_of(error);
+    let option = option_of(&option).trim_start_matches('-');
+    let mut global = Cli::command();
+    global.build();
+    let is_global = global
+        .get_arguments()
+        .any(|it| it.get_long() == Some(option));
+    match error.kind() {
+        // As `lacks_value`.
+        ErrorKind::InvalidValue | ErrorKind::TooManyValues if is_global => failure.of_usage(),
+        _ => failure,
+    }
+}
+
+fn argument_of(error: &clap::Error) -> String {
+    word_of(error, ContextKind::InvalidArg)
+}
+
+/// The name of an option; clap adds the placeholder of its value (`--only <GROUPS>`), or dots if it may be repeated.
+fn option_of(argument: &str) -> &str {
+    argument
+        .split([' ', '=', '[', '.'])
+        .next()
+        .unwrap_or_default()
+}
+
+fn word_of(error: &clap::Error, kind: ContextKind) -> String {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        Some(ContextValue::Strings(texts)) => texts.join(", "),
+        _ => String::new(),
     }
 }
 
 /// Poetry's words for a fault that clap found with `command`.
 fn fault(error: &clap::Error, command: &str) -> String {
-    let word = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => text.clone(),
-        Some(ContextValue::Strings(texts)) => texts.join(", "),
-        _ => String::new(),
-    };
-    let argument = word(ContextKind::InvalidArg);
-    // `--only <GROUPS>` carries the placeholder of its value.
-    let option = argument.split([' ', '=', '[']).next().unwrap_or_default();
-    let value = word(ContextKind::InvalidValue);
+    let argument = argument_of(error);
+    let option = option_of(&argument);
+    let value = word_of(error, ContextKind::InvalidValue);
     match error.kind() {
         ErrorKind::UnknownArgument if argument.starts_with('-') => {
             format!("The option \"{argument}\" does not exist")
@@ -206,7 +242,7 @@ fn fault(error: &clap::Error, command: &str) -> String {
             format!("The \"{option}\" option requires a value")
         }
         ErrorKind::InvalidValue => {
-            let valid = word(ContextKind::ValidValue);
+            let valid = word_of(error, ContextKind::ValidValue);
             format!(
                 "\"{value}\" is an invalid value for the \"{option}\" option (valid are: {valid})"
             )

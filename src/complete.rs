@@ -7,12 +7,15 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Arg, Command, CommandFactory};
+use resolver::dist::Priority;
 use resolver::project::workspace::Workspace;
 use toml::{Table, Value};
 
 use crate::cli::Cli;
+use crate::commands::export::FORMATS;
 use crate::context::Context;
 use crate::environment::scripts_of;
+use crate::settings::keys::KEYS;
 
 /// Something that a word can become.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -49,7 +52,7 @@ pub(crate) fn candidates(cx: &Context, words: &[String]) -> Vec<Candidate> {
     };
     found
         .into_iter()
-        .filter(|candidate| candidate.value.starts_with(current) && candidate.value != current)
+        .filter(|candidate| candidate.value.starts_with(current))
         .collect()
 }
 
@@ -165,25 +168,29 @@ fn first_line(text: Option<&clap::builder::StyledStr>) -> String {
 
 /// Commands, or values of the next argument.
 fn names(cx: &Context, line: &Line<'_>, current: &str) -> Vec<Candidate> {
-    if line.command.has_subcommands() {
-        let commands = line.command.get_subcommands();
-        return commands
-            .filter(|command| !command.is_hide_set())
-            .map(|command| Candidate {
-                value: command.get_name().to_owned(),
-                about: first_line(command.get_about()),
-            })
-            .collect();
+    let mut found = Vec::new();
+    if line.arguments == 0 {
+        found.extend(commands(line.command));
     }
     let mut arguments = line.command.get_positionals();
     let last = line.command.get_positionals().last();
-    match arguments
+    let argument = arguments
         .nth(line.arguments)
-        .or(last.filter(|last| is_list(last)))
-    {
-        Some(argument) => values(cx, line, argument, current, ""),
-        None => Vec::new(),
-    }
+        .or(last.filter(|last| is_list(last)));
+    found
+        .extend(argument.map_or_else(Vec::new, |argument| values(cx, line, argument, current, "")));
+    found
+}
+
+/// The commands in one, or all of them.
+fn commands(command: &Command) -> impl Iterator<Item = Candidate> {
+    let commands = command.get_subcommands();
+    commands
+        .filter(|command| !command.is_hide_set())
+        .map(|command| Candidate {
+            value: command.get_name().to_owned(),
+            about: first_line(command.get_about()),
+        })
 }
 
 fn is_list(argument: &Arg) -> bool {
@@ -225,9 +232,17 @@ fn dynamic(cx: &Context, line: &Line<'_>, argument: &str) -> Vec<String> {
         (_, "with" | "without" | "only" | "group") => manifest().map(groups),
         (_, "extras" | "optional") => manifest().map(extras),
         (_, "source") | (["source", ..], "name") => manifest().map(sources),
-        (["completions"], "shell") => Some(["bash", "zsh", "fish"].map(str::to_owned).into()),
+        (["completions"], "shell") => of_words(&["bash", "zsh", "fish"]),
+        (["version"], "rule") => of_words(&RULES),
+        (["build"], "format") => of_words(&["sdist", "wheel"]),
+        (["export"], "format") => of_words(&FORMATS),
+        (["source", "add"], "priority") => of_words(&Priority::ALL.map(Priority::as_str)),
+        (["config"], "key") => of_words(&KEYS.map(|key| key.name)),
+        (["help"], _) if line.arguments == 0 => {
+            Some(commands(line.root).map(|command| command.value).collect())
+        }
         (["run"], _) => Some(programs(cx)),
-        (["bundle"], "service") => Some(services(cx)),
+        (["bundle"], "services") => Some(services(cx)),
         (["remove"], "name" | "packages") => manifest().map(required),
         (["update" | "show"], "packages" | "package" | "name") => locked(cx),
         (["env", "use" | "remove"], "python") => environments(cx),
@@ -236,10 +251,26 @@ fn dynamic(cx: &Context, line: &Line<'_>, argument: &str) -> Vec<String> {
             let plugins = crate::plugins::Plugin::built_in();
             Some(plugins.map(|plugin| plugin.name.to_owned()).collect())
         }
-        (["self", "show"], "package") => Some(["plugins".to_owned()].into()),
+        (["self", "show"], "package") => of_words(&["plugins"]),
         _ => None,
     };
     names.unwrap_or_default().into_iter().collect()
+}
+
+/// The rules of `version`.
+const RULES: [&str; 7] = [
+    "patch",
+    "minor",
+    "major",
+    "prepatch",
+    "preminor",
+    "premajor",
+    "prerelease",
+];
+
+#[expect(clippy::unnecessary_wraps, reason = "as all that stand beside it")]
+fn of_words(words: &[&str]) -> Option<BTreeSet<String>> {
+    Some(words.iter().map(|&word| word.to_owned()).collect())
 }
 
 fn table<'a>(table: &'a Table, path: &[&str]) -> Option<&'a Table> {

@@ -84,31 +84,15 @@ struct LateShare {
 }
 
 impl<'a> Context<'a> {
-    /// Goes to the folder of `-C` and finds out where the project is looked for.
-    ///
-    /// # Errors
-    /// When `-C` or `-P` name no folder.
-    pub(crate) fn new(console: &'a Console, globals: &Globals) -> Result<Self, Failure> {
-        if let Some(directory) = &globals.directory {
-            check_folder(directory, directory)?;
-            std::env::set_current_dir(directory).map_err(Failure::caused)?;
-        }
-        let current = std::env::current_dir().map_err(Failure::caused)?;
-        let start = match &globals.project {
-            None => current,
-            Some(project) => {
-                let folder = current.join(project);
-                check_folder(&folder, &folder)?;
-                folder
-            }
-        };
+    /// A run on the project that is looked for from `start` on, as [`go_to`] has found it.
+    pub(crate) fn new(console: &'a Console, start: PathBuf, globals: &Globals) -> Self {
         log::start(console);
         let variables = Variables::of_process();
-        Ok(Self {
+        Self {
             is_interactive: !globals.no_interaction && !console.is_quiet(),
             no_plugins: globals.no_plugins,
             ..Self::begin(console, start, globals.no_cache, variables)
-        })
+        }
     }
 
     /// A run in the current folder, without any option.
@@ -777,6 +761,24 @@ pub(crate) fn choose_cryptography() {
     rustls::crypto::ring::default_provider()
         .install_default()
         .ok();
+}
+
+/// Goes to the folder of `-C`. The one where the search for the project begins: that of `-P`, or the same.
+///
+/// # Errors
+/// When they are no folders.
+pub(crate) fn go_to(directory: Option<&Path>, project: Option<&Path>) -> Result<PathBuf, Failure> {
+    if let Some(directory) = directory {
+        check_folder(directory, directory)?;
+        std::env::set_current_dir(directory).map_err(Failure::caused)?;
+    }
+    let current = std::env::current_dir().map_err(Failure::caused)?;
+    let Some(project) = project else {
+        return Ok(current);
+    };
+    let folder = current.join(project);
+    check_folder(&folder, &folder)?;
+    Ok(folder)
 }
 
 fn check_folder(folder: &Path, shown: &Path) -> Result<(), Failure> {

@@ -9,10 +9,11 @@ use std::fmt::Display;
 use resolver::dist::Source;
 use resolver::index::IndexError;
 use resolver::lock::LockError;
+use resolver::project::ProjectError;
 use resolver::solver::SolveError;
 
 use crate::console::{Console, ERROR};
-use crate::settings::variable_part;
+use crate::settings::{SettingsError, variable_part};
 
 /// What a command returns when it fails.
 #[derive(Debug)]
@@ -36,6 +37,9 @@ enum Words {
     Caused(Box<dyn Error + Send + Sync>),
 }
 
+/// What to do with both sides of a merge in one file.
+const CONFLICT: &str =
+    "Keep the lines that are right, and remove those that begin with <<<<<<<, ======= and >>>>>>>.";
 /// Poetry: every failure exits with 1.
 const EXIT_CODE: u8 = 1;
 /// What commands of our own exit with when a word names nothing that there is.
@@ -169,8 +173,38 @@ impl From<Words> for Failure {
     }
 }
 
+impl From<ProjectError> for Failure {
+    fn from(error: ProjectError) -> Self {
+        let is_conflict = matches!(
+            error,
+            ProjectError::Toml {
+                is_conflict: true,
+                ..
+            }
+        );
+        Self::caused(error).hint_if(is_conflict.then(|| CONFLICT.to_owned()))
+    }
+}
+
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
+        let is_conflict =
+            matches!(&error, SettingsError::Syntax { fault, .. } if fault.is_conflict);
+        Self::caused(error).hint_if(is_conflict.then(|| CONFLICT.to_owned()))
+    }
+}
+
 impl From<LockError> for Failure {
     fn from(error: LockError) -> Self {
+        if let LockError::Unreadable {
+            is_conflict: true, ..
+        } = &error
+        {
+            return Self::caused(error).hint(
+                "Settle pyproject.toml first. Then take the lock file of one side, with `git checkout --ours poetry.lock` \
+                 or `git checkout --theirs poetry.lock`, and have `poetry lock` add what the other side wants.",
+            );
+        }
         let is_unreadable = match &error {
             LockError::Unreadable { .. } | LockError::NoList | LockError::Package { .. } => true,
             LockError::Io(error) => error.kind() == std::io::ErrorKind::InvalidData,
@@ -192,8 +226,6 @@ macro_rules! caused_by {
 }
 
 caused_by!(
-    crate::settings::SettingsError,
-    resolver::project::ProjectError,
     resolver::project::edit::EditError,
     resolver::constraint::ConstraintError,
     resolver::requirement::TypedError,

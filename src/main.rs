@@ -56,6 +56,10 @@ fn main() -> ExitCode {
 
 /// Answers what needs no project, then hands over to the command.
 fn start(words: Words, console: &Console) -> Result<u8, Failure> {
+    if let Some(option) = words.lacks_value {
+        return Err(cli::lacks_value(option.long()));
+    }
+    let start = context::go_to(words.directory.as_deref(), words.project.as_deref())?;
     if words.version {
         cli::print_version(console);
         return Ok(0);
@@ -65,7 +69,7 @@ fn start(words: Words, console: &Console) -> Result<u8, Failure> {
     };
     exit_on_interrupt();
     keep_no_freed_memory();
-    let context = Context::new(console, &cli.globals)?;
+    let context = Context::new(console, start, &cli.globals);
     commands::run(&context, &cli.command)
 }
 

@@ -8,6 +8,7 @@ mod order;
 
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -366,6 +367,14 @@ pub(crate) struct Publishing<'a> {
     console: &'a Console,
     is_animated: bool,
     bar: LateBar,
+    /// Is there a line without its end?
+    is_line_open: AtomicBool,
+}
+
+impl Drop for Publishing<'_> {
+    fn drop(&mut self) {
+        self.end_line();
+    }
 }
 
 impl<'a> Publishing<'a> {
@@ -375,12 +384,27 @@ impl<'a> Publishing<'a> {
             console,
             is_animated: console.is_animated(),
             bar: LateBar::new(console, Some(0), " - Uploading {msg} {percent}%"),
+            is_line_open: AtomicBool::new(false),
         }
     }
 
+    /// Poetry: lines are on stderr, and so are the line ends between those of one file; the last one is on stdout.
     fn line(&self, file: &str, state: impl Display) {
         let line = format!(" - Uploading {NAME}{file}{NAME:#} {state}");
-        self.bar.bar.suspend(|| self.console.error_line(line));
+        if self.is_animated {
+            self.bar.bar.suspend(|| self.console.error_line(line));
+            return;
+        }
+        if self.is_line_open.swap(true, Ordering::Relaxed) {
+            self.console.error_line("");
+        }
+        self.console.prompt(line);
+    }
+
+    fn end_line(&self) {
+        if self.is_line_open.swap(false, Ordering::Relaxed) {
+            self.console.line("");
+        }
     }
 }
 
@@ -415,6 +439,7 @@ impl installer::publish::Reporter for Publishing<'_> {
                 format_args!("{WARNING}File exists. Skipping{WARNING:#}"),
             ),
         }
+        self.end_line();
     }
 }
 

@@ -21,6 +21,7 @@ use ::installer::build::ConfigSettings;
 use ::installer::fetch::BinaryPolicy;
 use resolver::index::MinReleaseAge;
 use resolver::name::PackageName;
+use resolver::project::{TomlFault, parse_toml};
 
 use self::keys::python_int;
 use self::sources::Named;
@@ -36,11 +37,8 @@ pub(crate) enum SettingsError {
         source: std::io::Error,
     },
     /// Poetry: how it tells of any broken TOML file.
-    #[error("Invalid TOML file {}: {}", .path.display(), .source.message())]
-    Syntax {
-        path: PathBuf,
-        source: toml::de::Error,
-    },
+    #[error("Invalid TOML file {}: {fault}", .path.display())]
+    Syntax { path: PathBuf, fault: TomlFault },
     /// A value is of no use for its key.
     #[error("\"{value}\" is an invalid value for {key}")]
     Value { key: String, value: String },
@@ -536,9 +534,9 @@ fn read(path: &Path) -> Result<toml::Table, SettingsError> {
         }
     };
     tracing::debug!("settings are read from {}", path.display());
-    text.parse().map_err(|source| SettingsError::Syntax {
+    parse_toml(&text).map_err(|fault| SettingsError::Syntax {
         path: path.to_owned(),
-        source,
+        fault,
     })
 }
 

@@ -45,6 +45,74 @@ fn edits_as_recorded() {
     assert!(count == 0, "{count} differ:\n{}", differences.join("\n"));
 }
 
+/// Where Poetry loses no comment, all sources are written as it writes them.
+#[test]
+fn edits_of_sources_as_recorded() {
+    let vectors = include_str!("../../tests/vectors/sources.json");
+    let vectors: Value = serde_json::from_str(vectors).unwrap();
+    let cases = vectors["cases"].as_array().unwrap();
+    assert!(cases.len() > 150, "{}", cases.len());
+    for case in cases {
+        let base = case["base"].as_str().unwrap();
+        let mut text = vectors["bases"][base].as_str().unwrap().to_owned();
+        for edit in case["edits"].as_array().unwrap() {
+            let mut manifest = Manifest::parse(&text, Path::new("/nowhere")).unwrap();
+            match edit["remove"].as_str() {
+                Some(name) => manifest.remove_source(name).unwrap(),
+                None => manifest.set_source(&source(edit)).unwrap(),
+            }
+            text = manifest.text();
+        }
+        assert_eq!(
+            text,
+            case["after"].as_str().unwrap(),
+            "{base}: {}",
+            case["edits"]
+        );
+    }
+}
+
+fn source(edit: &Value) -> Source {
+    let text = |key: &str| edit[key].as_str().map(str::to_owned);
+    let word = text("priority").unwrap();
+    let mut all = Priority::ALL.into_iter();
+    Source {
+        name: text("name").unwrap(),
+        url: text("url"),
+        priority: all.find(|priority| priority.as_str() == word).unwrap(),
+    }
+}
+
+/// Poetry loses them, and keys that are not its own.
+#[test]
+fn comments_about_sources_stay() {
+    let one = "[[tool.poetry.source]]\nname = \"one\"\nurl = \"https://one\"\n";
+    let two = "# the second\n[[tool.poetry.source]]\nname = \"two\"\nurl = \"https://two\"\n";
+    let build = "# the build\n[build-system]\n";
+    for text in [
+        format!("{one}\n{two}\n{build}"),
+        format!("{one}color = \"red\"\n\n{build}"),
+        "[tool.poetry]\nsource = [\n  # first\n  {name = \"one\", url = \"https://one\"},\n]\n"
+            .to_owned(),
+    ] {
+        let mut manifest = Manifest::parse(&text, Path::new("/nowhere")).unwrap();
+        let three = Source {
+            name: "three".to_owned(),
+            url: Some("https://three".to_owned()),
+            priority: Priority::Explicit,
+        };
+        manifest.set_source(&three).unwrap();
+        let after = manifest.text();
+        assert!(after.contains("https://three"), "{after}");
+        for line in text
+            .lines()
+            .filter(|line| line.contains(['#', '=']) && *line != "source = [")
+        {
+            assert!(after.contains(line), "{line}\n{after}");
+        }
+    }
+}
+
 /// The text after an edit, or the names that were not found.
 fn edit(before: &str, operation: &Value) -> Result<Result<String, String>, EditError> {
     let mut manifest = Manifest::parse(before, Path::new("/nowhere"))?;

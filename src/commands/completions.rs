@@ -139,7 +139,8 @@ _mpoetry_complete() {
     for line in "${(@f)$(@PROGRAM@ @CANDIDATES@ -- "${(@)words[2,CURRENT]}" 2>/dev/null)}"; do
         [[ -n $line ]] || continue
         value=${line%%$'\t'*}
-        described+=("${value//:/\\:}:${line#*$'\t'}")
+        line=${line#*$'\t'}
+        described+=("${value//:/\\:}${line:+:$line}")
     done
     if (($#described)); then
         _describe mpoetry described

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use resolver::export::{Export, PipFormat, PipOptions};
 use resolver::file;
+use resolver::index::{Index, Place};
 use resolver::lock::{LockError, Lockfile};
 use resolver::name::GroupName;
 use resolver::project::Project;
@@ -51,6 +52,7 @@ pub(crate) struct ExportArgs {
 const REQUIREMENTS: &str = "requirements.txt";
 const CONSTRAINTS: &str = "constraints.txt";
 const PYLOCK: &str = "pylock.toml";
+pub(crate) const FORMATS: [&str; 3] = [REQUIREMENTS, CONSTRAINTS, PYLOCK];
 
 /// # Errors
 /// When options contradict each other, the lock file is stale, or it does not hold together.
@@ -102,7 +104,7 @@ fn for_pip(
         },
         hashes: !args.without_hashes,
         urls: !args.without_urls,
-        login: &|url| index?.login(url),
+        login: &|url| index.filter(|index| has_login(index, url))?.login(url),
     };
     let exported = export.for_pip(&options)?;
     for name in &exported.left_out {
@@ -112,6 +114,16 @@ fn for_pip(
         ));
     }
     Ok(exported.text)
+}
+
+/// Poetry: of several sources at one address the first one says who asks there, even if it says that nobody does.
+fn has_login(index: &Index, url: &str) -> bool {
+    let places = &index.settings().access.places;
+    let is_there = |place: &&Place| place.url.trim_end_matches('/') == url;
+    let Some(first) = places.iter().find(is_there) else {
+        return true;
+    };
+    first.user.is_some() || first.url.contains('@')
 }
 
 /// The lock file; made if there is none.
@@ -138,7 +150,7 @@ fn locked(cx: &Context, project: &Project) -> Result<Lockfile, Failure> {
 impl ExportArgs {
     /// Poetry: the name of a pylock.toml says that it is one.
     fn check_format(&self) -> Result<(), Failure> {
-        if ![REQUIREMENTS, CONSTRAINTS, PYLOCK].contains(&self.format.as_str()) {
+        if !FORMATS.contains(&self.format.as_str()) {
             let format = &self.format;
             return Err(Failure::new(format!("Invalid export format: {format}")));
         }

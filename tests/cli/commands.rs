@@ -217,6 +217,8 @@ fn each_command_has_help_that_tells_of_all_its_options() {
 #[test]
 fn each_option_is_taken_in_each_spelling() {
     let fx = Fixture::empty();
+    // The folder of `-C value -P value`.
+    fx.write("value/value/file", "");
     let reference = reference();
     let globals: Vec<String> = reference
         .options
@@ -409,7 +411,7 @@ fn more_is_said_with_more_letters() {
     ] {
         let outcome = fx.mpoetry(words).success();
         let environment = "Using virtualenv: [root]/.venv\n";
-        assert!(outcome.stderr.starts_with(environment), "{outcome}");
+        assert!(outcome.stderr.contains(environment), "{outcome}");
         assert!(outcome.stdout.contains("Already installed"), "{outcome}");
     }
     assert!(!plain.to_string().contains("Already installed"), "{plain}");
@@ -457,9 +459,48 @@ fn options_need_no_command_but_must_be_known() {
     The option "--nope" does not exist
     "#);
     insta::assert_snapshot!(fx.mpoetry(["-n", "-P"]), @r#"
-    exit: 1
+    exit: 2
     ----- stderr -----
 
     The "--project" option requires a value
     "#);
+    for words in [
+        &["-C", "--dry-run", "lock"][..],
+        &["lock", "-P"],
+        &["-C", "--", "lock"],
+        &["--ansi=1", "lock"],
+        &["lock", "--verbose=3"],
+    ] {
+        let outcome = fx.mpoetry_with("", words);
+        assert_eq!(outcome.code, Some(2), "{words:?} {outcome}");
+        assert!(outcome.stderr.ends_with(" value\n"), "{outcome}");
+    }
+}
+
+/// Poetry: a folder that is none is told before all else.
+#[test]
+fn a_folder_that_is_none_is_told_first() {
+    let fx = Fixture::empty();
+    for words in [
+        &["-C", "nowhere"][..],
+        &["-Cnowhere", "--version"],
+        &["--directory=nowhere", "lock", "--help"],
+        &["lock", "--nope", "-C", "nowhere"],
+        &["-C", "nowhere", "nope"],
+    ] {
+        let outcome = fx.mpoetry_with("", words);
+        let text = "\nSpecified path 'nowhere' is not a valid directory.\n";
+        assert_eq!(
+            (outcome.code, outcome.stderr.as_str()),
+            (Some(1), text),
+            "{words:?}"
+        );
+        assert_eq!(outcome.stdout, "", "{words:?}");
+    }
+    insta::assert_snapshot!(fx.mpoetry(["--version", "-P", "nowhere"]), @"
+    exit: 1
+    ----- stderr -----
+
+    Specified path '[root]/nowhere' is not a valid directory.
+    ");
 }

@@ -56,6 +56,9 @@ fn commands_and_options_are_those_of_the_program() {
         (&["install", "--only-"], "--only-root"),
         (&["install", "--no-int"], "--no-interaction"),
         (&["--vers"], "--version"),
+        (&["lock"], "lock"),
+        (&["bundle", "v"], "venv"),
+        (&["help", "in"], "init install"),
         (&["complet"], ""),
         (&["run", "python", "--ver"], ""),
         (
@@ -86,6 +89,11 @@ fn values_are_those_of_the_project() {
         (&["completions", "z"], "zsh"),
         (&["self", "add", "poetry-plugin-s"], "poetry-plugin-shell"),
         (&["lock", "x"], ""),
+        (&["version", "prem"], "premajor preminor"),
+        (&["build", "-f", ""], "sdist wheel"),
+        (&["export", "--format=p"], "--format=pylock.toml"),
+        (&["source", "add", "-p", "e"], "explicit"),
+        (&["config", "virtualenvs.in"], "virtualenvs.in-project"),
     ] {
         assert_eq!(proposed(&fx, words), expected, "{words:?}");
     }
@@ -166,6 +174,22 @@ fn zsh_and_fish_read_their_scripts() {
             outcome.stdout, "_mpoetry_complete _mpoetry_complete\n",
             "{outcome}"
         );
+    }
+    // A candidate about which there is nothing to say has no description, not an empty one.
+    let lines = r#"
+autoload -U compinit && compinit -u -D
+. ./completions
+_describe() { print -rl -- "${(@P)2}" }
+_files() { print -r -- files }
+try() { words=("$@") CURRENT=$#; _mpoetry_complete }
+try poetry install --with t
+try poetry env li
+try poetry add ./x
+"#;
+    if let Some(outcome) = in_shell(&fx, "zsh", lines) {
+        let expected = "test\ntyping\n\
+                        list:Lists the project's environments and marks the one that is used\nfiles\n";
+        assert_eq!(outcome.stdout, expected, "{outcome}");
     }
     let lines = "source ./completions; complete -C 'poetry ins' | cut -f1\n";
     if let Some(outcome) = in_shell(&fx, "fish", lines) {

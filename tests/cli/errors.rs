@@ -69,6 +69,73 @@ fn broken_projects() {
     assert_eq!(fx.list("."), ["pyproject.toml"]);
 }
 
+/// Poetry tells of a character that it does not expect.
+#[test]
+fn a_merge_that_is_not_finished() {
+    let fx = Fixture::named("service");
+    let manifest = fx.read("pyproject.toml");
+    let conflict = "<<<<<<< HEAD\nversion = \"2\"\n=======\nversion = \"3\"\n>>>>>>> other\n";
+    fx.write(
+        "pyproject.toml",
+        format!("[project]\nname = \"x\"\n{conflict}"),
+    );
+    for command in [&["lock"][..], &["env", "list"], &["version", "patch"]] {
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(fx.mpoetry_with("", command), @"
+            exit: 1
+            ----- stderr -----
+
+            Invalid TOML file [root]/pyproject.toml: git's conflict markers begin at line 3 col 1
+
+            Keep the lines that are right, and remove those that begin with <<<<<<<, ======= and >>>>>>>.
+            ");
+        }
+    }
+    // What only looks like one is no conflict.
+    fx.write(
+        "pyproject.toml",
+        "[project]\nname = \"\"\"\n<<<<<<< HEAD\n\"\"\"\nversion\n",
+    );
+    let outcome = fx.mpoetry(["lock"]);
+    assert!(outcome.stderr.contains("at line 5"), "{outcome}");
+
+    fx.write("pyproject.toml", manifest);
+    fx.write("poetry.lock", format!("[metadata]\n{conflict}"));
+    insta::assert_snapshot!(fx.mpoetry(["lock"]), @"
+    exit: 1
+    ----- stderr -----
+
+    Unable to read the lock file (git's conflict markers begin at line 2).
+
+    Settle pyproject.toml first. Then take the lock file of one side, with `git checkout --ours poetry.lock` or `git checkout --theirs poetry.lock`, and have `poetry lock` add what the other side wants.
+    ");
+}
+
+/// A file of settings may hold a password: what is wrong with it is told without its lines.
+#[test]
+fn settings_that_can_not_be_read_are_not_quoted() {
+    let fx = Fixture::named("service");
+    fx.write(
+        "poetry.toml",
+        "[http-basic]\nx = { password = \"secret\" \n",
+    );
+    insta::assert_snapshot!(fx.mpoetry(["env", "list"]), @"
+    exit: 1
+    ----- stderr -----
+
+    Invalid TOML file [root]/poetry.toml: unclosed inline table, expected `}` at line 2 col 26
+    ");
+    fx.write("poetry.toml", "<<<<<<< HEAD\n=======\n>>>>>>> other\n");
+    insta::assert_snapshot!(fx.mpoetry(["env", "list"]), @"
+    exit: 1
+    ----- stderr -----
+
+    Invalid TOML file [root]/poetry.toml: git's conflict markers begin at line 1 col 1
+
+    Keep the lines that are right, and remove those that begin with <<<<<<<, ======= and >>>>>>>.
+    ");
+}
+
 #[test]
 fn another_poetry_is_asked_for() {
     let fx = Fixture::project(

@@ -180,6 +180,50 @@ fn indexes_are_told_and_editable_packages_are_no_constraints() {
     );
 }
 
+/// Poetry: the first of several sources at one address says who asks there.
+#[test]
+fn a_login_is_told_for_the_source_that_has_one() {
+    let mut fx = Fixture::empty();
+    let url = fx.index().source_url("plain");
+    let source = |name: &str| {
+        format!(
+            "[[tool.poetry.source]]\nname = \"{name}\"\nurl = \"{url}\"\npriority = \"explicit\"\n"
+        )
+    };
+    fx.write(
+        "pyproject.toml",
+        format!(
+            "[project]\nname = \"app\"\nversion = \"1.0\"\nrequires-python = \">=3.9\"\ndependencies = [\"a\"]\n\
+             [tool.poetry]\npackage-mode = false\n[tool.poetry.dependencies]\na = {{source = \"one\"}}\n{}{}",
+            source("one"),
+            source("two"),
+        ),
+    );
+    fx.index().publish_to("plain", &Wheel::new("a", "1.0"));
+    fx.mpoetry(["lock"]).success();
+    let logins = |fx: &Fixture| {
+        let text = fx
+            .mpoetry(["export", "--with-credentials"])
+            .success()
+            .stdout;
+        assert_eq!(text.matches("--extra-index-url").count(), 2, "{text}");
+        text.matches("//me:pw@").count()
+    };
+    let mut netrc = fx.index().socket().ip().to_string();
+    netrc = format!("machine {netrc} login me password pw\n");
+    fx.write("netrc", netrc);
+    fx.set(
+        "NETRC",
+        fx.path("netrc").to_str().expect("what the test has made"),
+    );
+    assert_eq!(logins(&fx), 0);
+    for (name, expected) in [("TWO", 0), ("ONE", 2)] {
+        fx.set(&format!("POETRY_HTTP_BASIC_{name}_USERNAME"), "me");
+        fx.set(&format!("POETRY_HTTP_BASIC_{name}_PASSWORD"), "pw");
+        assert_eq!(logins(&fx), expected, "{name}");
+    }
+}
+
 #[test]
 fn a_lock_file_of_the_standard() {
     let fx = service();

@@ -78,8 +78,7 @@ fn archives_are_uploaded_with_their_metadata() {
     Publishing Demo.Pkg (1.0) to loc
     ----- stderr -----
      - Uploading demo_pkg-1.0.tar.gz 0%
-     - Uploading demo_pkg-1.0.tar.gz 100%
-     - Uploading demo_pkg-1.0-py3-none-any.whl 0%
+     - Uploading demo_pkg-1.0.tar.gz 100% - Uploading demo_pkg-1.0-py3-none-any.whl 0%
      - Uploading demo_pkg-1.0-py3-none-any.whl 100%
     ");
     let uploads = repository.uploads();
@@ -160,8 +159,7 @@ fn a_dry_run_sends_nothing() {
     Publishing Demo.Pkg (1.0) to loc
     ----- stderr -----
      - Uploading demo_pkg-1.0.tar.gz 0%
-     - Uploading demo_pkg-1.0.tar.gz 100%
-     - Uploading demo_pkg-1.0-py3-none-any.whl 0%
+     - Uploading demo_pkg-1.0.tar.gz 100% - Uploading demo_pkg-1.0-py3-none-any.whl 0%
      - Uploading demo_pkg-1.0-py3-none-any.whl 100%
     ");
     assert!(repository.uploads().is_empty());
@@ -179,7 +177,6 @@ fn a_repository_that_refuses_is_quoted() {
     ----- stderr -----
      - Uploading demo_pkg-1.0.tar.gz 0%
      - Uploading demo_pkg-1.0.tar.gz 100%
-
     HTTP Error 403: Forbidden | b"not 'you'\n"
 
     User and password come from `--username` and `--password`, or a token from `pypi-token.loc` or POETRY_PYPI_TOKEN_LOC, or both from `http-basic.loc` or POETRY_HTTP_BASIC_LOC_USERNAME and POETRY_HTTP_BASIC_LOC_PASSWORD. A token or a password that is in none of these is looked for in the keyring.
@@ -207,8 +204,7 @@ fn files_that_exist_can_be_passed_over() {
     ----- stderr -----
      - Uploading demo_pkg-1.0.tar.gz 0%
      - Uploading demo_pkg-1.0.tar.gz 100%
-     - Uploading demo_pkg-1.0.tar.gz File exists. Skipping
-     - Uploading demo_pkg-1.0-py3-none-any.whl 0%
+     - Uploading demo_pkg-1.0.tar.gz File exists. Skipping - Uploading demo_pkg-1.0-py3-none-any.whl 0%
      - Uploading demo_pkg-1.0-py3-none-any.whl 100%
      - Uploading demo_pkg-1.0-py3-none-any.whl File exists. Skipping
     ");
@@ -217,7 +213,7 @@ fn files_that_exist_can_be_passed_over() {
     assert!(
         outcome
             .stderr
-            .ends_with("\nHTTP Error 409: Conflict | b''\n"),
+            .ends_with("100%\nHTTP Error 409: Conflict | b''\n"),
         "{outcome}"
     );
 }
@@ -263,7 +259,7 @@ fn nothing_to_publish_and_nowhere_to() {
     assert!(
         outcome
             .stderr
-            .contains("\n\nError connecting to repository\n"),
+            .contains("0%\nError connecting to repository\n"),
         "{outcome}"
     );
     fx.edit(
@@ -298,8 +294,7 @@ fn a_package_is_built_first_if_so_wished() {
     Publishing Demo.Pkg (1.0) to loc
     ----- stderr -----
      - Uploading demo_pkg-1.0.tar.gz 0%
-     - Uploading demo_pkg-1.0.tar.gz 100%
-     - Uploading demo_pkg-1.0-py3-none-any.whl 0%
+     - Uploading demo_pkg-1.0.tar.gz 100% - Uploading demo_pkg-1.0-py3-none-any.whl 0%
      - Uploading demo_pkg-1.0-py3-none-any.whl 100%
     ");
     let content = std::fs::read(fx.path("dist/demo_pkg-1.0.tar.gz")).expect("an archive");

@@ -36,6 +36,7 @@ impl Builds {
         let list = format!(
             "cpython\t3.98.1\t{system}\t{machine}\t1/{file}\t{sha256}\n\
              cpython\t3.97.0t\t{system}\t{machine}\t1/none.tar.gz\t{sha256}\n\
+             cpython\t3.98.0\t{system}\t{machine}\t1/none.tar.gz\t-\n\
              cpython\t3.98.9\telsewhere\t{machine}\t1/none.tar.gz\t{sha256}\n"
         );
         fx.write("builds.tsv", list);
@@ -265,6 +266,12 @@ fn what_can_not_be_had() {
         (
             &["install", "3.98.9"],
             "No suitable standalone build found for the requested Python version.\n",
+        ),
+        (
+            &["install", "3.98.0"],
+            "No suitable standalone build found for the requested Python version.\n\n\
+             There is one of Python 3.98.0, but no SHA-256 has been published that it could be checked against. \
+             3.98.1 can be installed. ",
         ),
         (
             &["install", "3.98", "-i", "pypy"],

@@ -18,16 +18,24 @@ use super::{Interpreter, PythonError};
 use crate::swap::exchange;
 
 /// The builds that come with the program: implementation, version, system, architecture, file, SHA-256. The newest
-/// first; of one version for one machine there is one build. Those without a known SHA-256 are left out.
+/// first; of one version for one machine there is one build. Those whose SHA-256 nobody has published come last.
 const BUILDS: &str = include_str!("builds.tsv");
 const CPYTHON_URL: &str = "https://github.com/astral-sh/python-build-standalone/releases/download";
 const PYPY_URL: &str = "https://downloads.python.org/pypy";
 /// Poetry: the oldest version that there is without the global lock.
 const FIRST_FREE_THREADED: &str = "3.13.0";
 
+/// In the place of a SHA-256: it is not known.
+const UNKNOWN: &str = "-";
+
 /// All builds for this machine.
-#[derive(Clone, Debug)]
-pub struct Builds(Vec<Build>);
+#[derive(Clone, Debug, Default)]
+pub struct Builds {
+    /// The newest first.
+    known: Vec<Build>,
+    /// Those that could not be checked, and so are not offered.
+    unchecked: Vec<Build>,
+}
 
 /// A Python that can be installed.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -69,6 +77,14 @@ pub enum StandaloneError {
     /// There is no build of it for this machine.
     #[error("No suitable standalone build found for the requested Python version.")]
     NoBuild,
+    /// There is one, but nothing to check it against.
+    #[error("No suitable standalone build found for the requested Python version.")]
+    Unchecked {
+        /// The version that there is.
+        version: Version,
+        /// Another patch of it that can be had.
+        instead: Option<Version>,
+    },
     /// The list of builds is not what it should be.
     #[error("`{}`, line {line}, tells of no build of Python", path.display())]
     List {
@@ -145,12 +161,14 @@ impl Builds {
                 line: at + 1,
             })),
         });
-        builds.collect::<Result<_, _>>().map(Self)
+        let builds = builds.collect::<Result<Vec<_>, _>>()?.into_iter();
+        let (unchecked, known) = builds.partition(|build| build.sha256 == UNKNOWN);
+        Ok(Self { known, unchecked })
     }
 
     /// Those with a version that is allowed, newest first.
     pub fn allowed_by(&self, constraint: &Constraint) -> impl Iterator<Item = &Build> {
-        let builds = self.0.iter();
+        let builds = self.known.iter();
         builds.filter(|build| constraint.allows(&build.version))
     }
 
@@ -174,7 +192,21 @@ impl Builds {
                     .zip(&wanted)
                     .all(|(have, want)| have.parse() == Ok(*want))
         };
-        self.0.iter().find(is_meant).ok_or(StandaloneError::NoBuild)
+        if let Some(build) = self.known.iter().find(is_meant) {
+            return Ok(build);
+        }
+        let unchecked = self.unchecked.iter().find(is_meant);
+        let unchecked = unchecked.ok_or(StandaloneError::NoBuild)?;
+        let mut known = self.known.iter();
+        let instead = known.find(|build| {
+            build.implementation == unchecked.implementation
+                && build.is_free_threaded == unchecked.is_free_threaded
+                && minor(&build.version).eq(minor(&unchecked.version))
+        });
+        Err(StandaloneError::Unchecked {
+            version: unchecked.version.clone(),
+            instead: instead.map(|build| build.version.clone()),
+        })
     }
 }
 
@@ -192,7 +224,7 @@ impl Build {
         };
         let version = number.parse().ok()?;
         let is_hash = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if !is_hash {
+        if !is_hash && sha256 != UNKNOWN {
             return None;
         }
         let is_here = (system, architecture) == (std::env::consts::OS, std::env::consts::ARCH);
@@ -290,6 +322,11 @@ pub fn installed(folder: &Path, cache: &Cache) -> Result<Option<Interpreter>, Py
     }
 }
 
+/// The first two numbers of a version.
+fn minor(version: &Version) -> impl Iterator<Item = &str> {
+    version.as_str().split('.').take(2)
+}
+
 fn folder(implementation: &str, version: &Version, is_free_threaded: bool) -> String {
     let threaded = if is_free_threaded { "t" } else { "" };
     format!("{implementation}@{version}{threaded}")
@@ -313,7 +350,10 @@ mod tests {
         }
         let builds = Builds::read(None).unwrap();
         for kind in ["cpython", "pypy"] {
-            let of_kind = builds.0.iter().filter(|build| build.implementation == kind);
+            let of_kind = builds
+                .known
+                .iter()
+                .filter(|build| build.implementation == kind);
             let versions: Vec<_> = of_kind.map(|build| &build.version).collect();
             assert!(versions.is_sorted_by(|a, b| a >= b), "{kind}");
         }
@@ -327,8 +367,8 @@ mod tests {
 
     #[test]
     fn builds_are_found_by_any_part_of_their_version() {
-        let builds = Builds(
-            [
+        let builds = Builds {
+            known: [
                 "cpython 3.14.0t HERE 1/a.tar.gz",
                 "cpython 3.14.0 HERE 1/b.tar.gz",
                 "cpython 3.13.2 HERE 1/c.tar.gz",
@@ -337,7 +377,13 @@ mod tests {
             ]
             .map(build)
             .into(),
-        );
+            unchecked: [
+                "cpython 3.13.0 HERE 1/f.tar.gz",
+                "cpython 3.7.4 HERE 1/g.tar.gz",
+            ]
+            .map(build)
+            .into(),
+        };
         let find = |text: &str, kind: &str, threaded: bool| {
             let request = Request::parse(text, kind, threaded)?;
             builds.find(&request).map(Build::folder)
@@ -361,6 +407,15 @@ mod tests {
         ] {
             let error = find(text, kind, false).unwrap_err();
             assert!(matches!(error, StandaloneError::NoBuild), "{text} {error}");
+        }
+        for (text, missing, other) in [("3.13.0", "3.13.0", Some("3.13.2")), ("3.7", "3.7.4", None)]
+        {
+            let error = find(text, "cpython", false).unwrap_err();
+            let StandaloneError::Unchecked { version, instead } = error else {
+                panic!("{text} {error}");
+            };
+            assert_eq!(version.as_str(), missing);
+            assert_eq!(instead.as_ref().map(|version| version.as_str()), other);
         }
         let error = find("3.12t", "cpython", false).unwrap_err();
         assert!(matches!(error, StandaloneError::NotFreeThreaded));

@@ -143,6 +143,8 @@ pub enum LockError {
         reason: String,
         /// From 1.
         line: usize,
+        /// Is it a merge of git that nobody has finished?
+        is_conflict: bool,
     },
     /// It is TOML, but has no `[metadata]`.
     #[error(

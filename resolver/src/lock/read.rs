@@ -61,6 +61,7 @@ fn parse(text: &str) -> Result<Table, LockError> {
     parse_toml(text).map_err(|fault| LockError::Unreadable {
         reason: fault.reason,
         line: fault.line,
+        is_conflict: fault.is_conflict,
     })
 }
 

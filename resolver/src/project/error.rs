@@ -27,6 +27,8 @@ pub enum ProjectError {
         line: usize,
         /// From 1, in characters.
         column: usize,
+        /// Is it a merge of git that nobody has finished?
+        is_conflict: bool,
     },
     /// It is TOML, but not what a project must look like.
     #[error("The Poetry configuration is invalid:\n{}", list(faults))]

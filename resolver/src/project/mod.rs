@@ -26,6 +26,7 @@ pub(crate) use declared::{Declared, entries};
 pub use error::ProjectError;
 pub(crate) use library::{is_poetry_core, is_python_project};
 pub use library::{read_library, writes_its_version};
+pub use toml_path::{TomlFault, parse_toml};
 
 use crate::constraint::Constraint;
 use crate::dist::{Priority, Source};
@@ -115,6 +116,7 @@ impl Project {
                 reason: "not UTF-8".to_owned(),
                 line: bytes[..error.valid_up_to()].split(|b| *b == b'\n').count(),
                 column: 1,
+                is_conflict: false,
             }),
         }
     }

@@ -91,6 +91,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Table, ProjectError> {
         reason: fault.reason,
         line: fault.line,
         column: fault.column,
+        is_conflict: fault.is_conflict,
     })
 }
 

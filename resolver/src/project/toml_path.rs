@@ -4,33 +4,59 @@ use std::borrow::Cow;
 
 use toml::{Table, Value};
 
-/// Why a text is no TOML.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct TomlFault {
+/// Why a text is no TOML. It quotes nothing of the text, which may hold secrets.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{reason} at line {line} col {column}")]
+pub struct TomlFault {
     /// What is wrong.
-    pub(crate) reason: String,
+    pub reason: String,
     /// From 1.
-    pub(crate) line: usize,
+    pub line: usize,
     /// From 1, in characters.
-    pub(crate) column: usize,
+    pub column: usize,
+    /// Is it a merge of git that nobody has finished?
+    pub is_conflict: bool,
 }
 
+/// The words for a file that holds both sides of a merge.
+const CONFLICT: &str = "git's conflict markers begin";
+
 /// Parses a document. Line ends of Windows count as plain ones, also inside of strings, as in Python's parser.
-pub(crate) fn parse_toml(text: &str) -> Result<Table, TomlFault> {
+///
+/// # Errors
+/// When it is no TOML.
+pub fn parse_toml(text: &str) -> Result<Table, TomlFault> {
     let text = if text.contains('\r') {
         Cow::Owned(text.replace("\r\n", "\n"))
     } else {
         Cow::Borrowed(text)
     };
     text.parse::<Table>().map_err(|error| {
+        if let Some(line) = conflict_marker(&text) {
+            return TomlFault {
+                reason: CONFLICT.to_owned(),
+                line: line + 1,
+                column: 1,
+                is_conflict: true,
+            };
+        }
         let at = error.span().map_or(0, |span| span.start.min(text.len()));
         let before = text.get(..at).unwrap_or_default();
         TomlFault {
             reason: error.message().to_owned(),
             line: before.matches('\n').count() + 1,
             column: before.chars().rev().take_while(|c| *c != '\n').count() + 1,
+            is_conflict: false,
         }
     })
+}
+
+/// The line, from 0, at which git has written the first of two sides that it could not merge.
+fn conflict_marker(text: &str) -> Option<usize> {
+    let begin = text.lines().position(|line| line.starts_with("<<<<<<< "))?;
+    let mut rest = text.lines().skip(begin);
+    rest.any(|line| line.starts_with(">>>>>>> "))
+        .then_some(begin)
 }
 
 /// The value at a path of keys.

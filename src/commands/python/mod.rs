@@ -54,6 +54,17 @@ fn failure(error: StandaloneError) -> Failure {
              See https://docs.python.org/3/howto/free-threading-python.html for more information.\n"
         )),
         StandaloneError::NoBuild => Failure::message(error.to_string()),
+        StandaloneError::Unchecked {
+            ref version,
+            ref instead,
+        } => {
+            let instead = instead.as_ref();
+            let other = instead.map_or_else(String::new, |it| format!("{it} can be installed. "));
+            Failure::message(error.to_string()).hint(format!(
+                "There is one of Python {version}, but no SHA-256 has been published that it could be checked against. \
+                 {other}MPOETRY_PYTHON_BUILDS names another list of builds."
+            ))
+        }
         error => Failure::caused(error),
     }
 }

@@ -166,12 +166,13 @@ impl Document {
             sections.iter().rfind(|section| is_inside(section, around))
         });
         let at = neighbour.map_or(self.text().len(), |section| section.end);
-        let before = &self.text()[..at];
-        let gap = match before {
-            "" => "",
-            text if text.ends_with("\n\n") => "",
-            text if text.ends_with('\n') => "\n",
-            _ => "\n\n",
+        // Poetry: an element right below the bare header of its table has no empty line above it.
+        let is_first = matches!(header, Header::ArrayElement)
+            && neighbour
+                .is_some_and(|section| section.path.len() + 1 == path.len() && section.body == at);
+        let gap = match is_first && self.text()[..at].ends_with('\n') {
+            true => "",
+            false => self.gap(at),
         };
         let mut keys = Vec::new();
         for key in path {
@@ -189,6 +190,74 @@ impl Document {
             Below::EmptyLine => "\n",
         };
         self.splice(at..at, &format!("{gap}{header}\n{body}{below}"))
+    }
+
+    /// Adds an entry above all others of a table. A table without a header of its own gets it at the top of the file.
+    ///
+    /// Poetry: it does so with a list of sources that has become empty.
+    pub(super) fn add_first(
+        &mut self,
+        table: &[&str],
+        key: &str,
+        value: &str,
+    ) -> Result<(), EditError> {
+        if let Some(section) = self.section(table) {
+            let ends_line = self.text()[..section.body].ends_with('\n');
+            let line_end = if ends_line { "" } else { "\n" };
+            let at = section.body;
+            return self.splice(at..at, &format!("{line_end}{key} = {value}\n"));
+        }
+        // A table around it that has a header can't be named again.
+        let is_open = (1..table.len()).all(|length| self.section(&table[..length]).is_none());
+        if is_open && self.item(table).is_none_or(Item::is_table) {
+            let path = table.join(".");
+            return self.splice(0..0, &format!("{path}.{key} = {value}\n"));
+        }
+        Ok(())
+    }
+
+    /// The line of a dotted key that is the first of the file and is followed by a header.
+    pub(super) fn lone_first(&self, path: &[&str]) -> Option<Range<usize>> {
+        let text = self.text();
+        let value = self.item(path)?.as_value()?.span()?;
+        let is_first = text.starts_with(&format!("{} = ", path.join(".")));
+        let line = 0..line_end(text, value.end);
+        let is_alone = text[line.end..].trim_start().starts_with('[');
+        (is_first && is_alone).then_some(line)
+    }
+
+    /// Adds sections below the entries of a table that has a header.
+    pub(super) fn add_below(&mut self, table: &[&str], sections: &str) -> Result<(), EditError> {
+        let at = self
+            .section(table)
+            .map_or(self.text().len(), |section| section.end);
+        let gap = self.gap(at);
+        self.splice(at..at, &format!("{gap}{sections}"))
+    }
+
+    /// Has the table a header of its own?
+    pub(super) fn has_header(&self, table: &[&str]) -> bool {
+        self.section(table).is_some()
+    }
+
+    /// What is missing in front of a section that is to begin at `at`.
+    fn gap(&self, at: usize) -> &'static str {
+        match &self.text()[..at] {
+            "" => "",
+            text if text.ends_with("\n\n") => "",
+            text if text.ends_with('\n') => "\n",
+            _ => "\n\n",
+        }
+    }
+
+    /// Where the elements of an array of tables stand, if no other section stands between them.
+    pub(super) fn elements(&self, path: &[&str]) -> Option<Range<usize>> {
+        let sections = self.sections();
+        let first = sections.iter().position(|section| section.path == path)?;
+        let last = sections.iter().rposition(|section| section.path == path)?;
+        let elements = &sections[first..=last];
+        let is_whole = elements.iter().all(|section| section.path == path);
+        is_whole.then(|| elements[0].header..elements[elements.len() - 1].end)
     }
 
     /// Puts other lines below the header of an element of an array of tables.
