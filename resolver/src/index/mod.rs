@@ -427,6 +427,14 @@ impl Index {
         self.inner.releases.get(key, make).await
     }
 
+    /// Will a project's page have to be brought from its source? Not told of a source that is not asked, nor where
+    /// whoever asks has to be told what was passed over because it is too young.
+    pub(crate) fn is_news(&self, source: &Source, name: &PackageName) -> bool {
+        let settings = self.settings();
+        let is_asked = !settings.offline && self.inner.recording.is_none();
+        is_asked && settings.min_release_age.days == 0 && !page::is_kept(self, source, name)
+    }
+
     /// Does the cache know the release, perhaps as it was before its files changed?
     pub(crate) async fn knows(
         &self,

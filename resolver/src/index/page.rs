@@ -28,6 +28,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The largest pages of PyPI have some 30 MB.
 const LARGEST_PAGE: u64 = 128 << 20;
 
+/// Pages up to this many bytes are read where they arrive, in a millisecond at most. Behind large ones, which take ten
+/// times that, they would wait, and with them all that their packages require.
+const SMALL_PAGE: usize = 256 << 10;
+
 /// How many pages may be on their way or wait to be read at a time: unread, a page takes some hundred kilobytes.
 pub(super) const UNREAD: usize = 24;
 
@@ -51,6 +55,14 @@ pub(super) async fn find(index: &Index, source: &Source, name: &PackageName) -> 
         }
         kept => fetch(index, &origin, name, kept).await,
     }
+}
+
+/// Does a copy of the page lie in the cache, however old?
+pub(super) fn is_kept(index: &Index, source: &Source, name: &PackageName) -> bool {
+    let Ok(origin) = index.origin(source) else {
+        return false;
+    };
+    !index.settings().no_cache && path(index.cache(), &origin, name).is_file()
 }
 
 /// The page, asked for anew, because its files are gone from the cache.
@@ -180,8 +192,8 @@ async fn read_answer(index: &Index, answer: Answer, origin: &Origin, name: &Pack
     let place = (!index.settings().no_cache && freshness.is_some())
         .then(|| path(index.cache(), origin, name));
     let (name, origin, cache) = (name.clone(), origin.clone(), index.cache().clone());
-    // Pages are large; reading them must not hold up the connections.
-    computing(move || {
+    let is_small = answer.body.len() <= SMALL_PAGE;
+    let read = move || {
         let mut page = parse(
             &answer,
             freshness.unwrap_or_default(),
@@ -194,8 +206,12 @@ async fn read_answer(index: &Index, answer: Answer, origin: &Origin, name: &Pack
             kept::note(&cache, &origin.key, &origin.name);
         }
         Ok(Some(Arc::new(page)))
-    })
-    .await
+    };
+    if is_small {
+        return read();
+    }
+    // Reading a large page must not hold up the connections.
+    computing(read).await
 }
 
 fn parse(

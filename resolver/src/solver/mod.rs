@@ -23,6 +23,7 @@ mod candidates;
 mod checkouts;
 mod complete;
 mod explain;
+mod foreseen;
 mod graph;
 mod locked;
 mod log;

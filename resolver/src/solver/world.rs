@@ -29,6 +29,7 @@ use crate::version::Version;
 
 use super::candidates::{Candidate, Candidates, Listed, Listing};
 use super::checkouts::{Checkouts, Wanted};
+use super::foreseen;
 use super::locked::Kept;
 use super::node::{INDEX, OriginId, Releases};
 use super::package::{Package, Requires, read_requires};
@@ -150,6 +151,7 @@ impl Sources {
         let (source, extras) = (source.clone(), requirement.extras.clone());
         let prereleases = requirement.allows_prereleases;
         drop(runtime.spawn(async move {
+            shared.foresee(&name, source.as_deref(), &extras);
             // Failures show when the solver asks for the same thing.
             let found = shared
                 .find(&name, source.as_deref(), &wanted, prereleases)
@@ -174,6 +176,26 @@ impl Sources {
                 shared.follow_all(package, &extras);
             }
         }));
+    }
+
+    /// Asks for what a package of PyPI is known to require, unless it lies in the cache: then what it requires in truth
+    /// will soon be known.
+    fn foresee(self: &Arc<Self>, name: &PackageName, source: Option<&str>, extras: &[ExtraName]) {
+        let of_pypi = |place: &&Source| {
+            place.url.is_none()
+                && source.is_none_or(|source| place.name.eq_ignore_ascii_case(source))
+        };
+        let Some(pypi) = self.sources.iter().find(of_pypi) else {
+            return;
+        };
+        if !self.index.is_news(pypi, name) {
+            return;
+        }
+        for (name, extras) in foreseen::requirements(name, extras) {
+            let mut requirement = Requirement::new(name.as_str(), Constraint::any());
+            requirement.extras = extras;
+            self.follow(&Handle::current(), &requirement, Need::Guessed);
+        }
     }
 
     /// Asks for the metadata of a release, without waiting.
