@@ -230,6 +230,28 @@ fn a_private_source_wants_a_login() {
     fx.mpoetry(["install", "--no-root"]).success();
 }
 
+/// What a well-known package requires is asked for at once with an empty cache, whether that is right or not. It changes
+/// no answer, and what the cache has is not guessed about.
+#[test]
+fn guesses_are_asked_for_and_not_believed() {
+    let fx = service();
+    fx.index().publish(&Wheel::new("requests", "9.0"));
+    fx.edit("pyproject.toml", "web (>=1.0,<2.0)", "requests");
+    let asks_for_a_guess = || {
+        let requests = fx.index().requests();
+        fx.index().forget_requests();
+        requests
+            .iter()
+            .any(|request| request.starts_with("GET /simple/urllib3/"))
+    };
+    fx.mpoetry(["lock"]).success();
+    assert!(asks_for_a_guess());
+    assert!(locked(&fx).contains(&"requests 9.0".to_owned()));
+    assert!(!fx.read("poetry.lock").contains("urllib3"));
+    fx.mpoetry(["lock", "--regenerate"]).success();
+    assert!(!asks_for_a_guess());
+}
+
 /// Whatever an index offers or lacks, the lock is the same. The summaries are empty, because a description is known only
 /// where metadata is served.
 #[test]
