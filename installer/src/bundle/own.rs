@@ -1,8 +1,10 @@
 //! The parts of a bundle that are made here: wheels of the repository's own projects, and what is known of the service.
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use resolver::dist::WheelName;
 use resolver::lock::{self, LockedPackage, Lockfile, SourceKind};
@@ -80,24 +82,9 @@ impl Bundler<'_> {
             build: self.build,
             reporter,
         };
-        // Threads of their own: a build may wait for another one's environment, which workers of a pool must not.
-        let built: Vec<Result<Unpinned, BundleError>> = std::thread::scope(|scope| {
-            let threads: Vec<_> = members
-                .iter()
-                .map(|member| {
-                    scope.spawn(|| match brought_wheel(member, request)? {
-                        Some(wheel) => Ok(wheel),
-                        None => local.wheel(&member.name, &member.folder),
-                    })
-                })
-                .collect();
-            threads
-                .into_iter()
-                .map(|thread| {
-                    let joined = thread.join();
-                    joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-                })
-                .collect()
+        let built = side_by_side(members, |member| match brought_wheel(member, request)? {
+            Some(wheel) => Ok(wheel),
+            None => local.wheel(&member.name, &member.folder),
         });
         let mut wheels = Vec::with_capacity(built.len());
         let mut errors = Vec::new();
@@ -335,4 +322,33 @@ fn version_warnings(local: &[LocalWheel<'_>]) -> Vec<String> {
             ))
         })
         .collect()
+}
+
+/// The answers to all questions, in their order, from as many threads as there are processors, this one included.
+/// Threads of their own: a build may wait for another one's environment, which workers of a pool must not.
+fn side_by_side<Q: Sync, A: Send>(questions: &[Q], answer: impl Fn(&Q) -> A + Sync) -> Vec<A> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut answers = Vec::new();
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(question) = questions.get(place) else {
+                return answers;
+            };
+            answers.push((place, answer(question)));
+        }
+    };
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let mut answers = std::thread::scope(|scope| {
+        let others = 1..processors.min(questions.len());
+        let others: Vec<_> = others.map(|_| scope.spawn(work)).collect();
+        let mut answers = work();
+        for other in others {
+            let joined = other.join();
+            answers.extend(joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        answers
+    });
+    answers.sort_by_key(|(place, _)| *place);
+    answers.into_iter().map(|(_, answer)| answer).collect()
 }
