@@ -8,7 +8,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::future::BoxFuture;
 use reqwest::header::{AUTHORIZATION, HeaderMap, LOCATION, RETRY_AFTER};
@@ -296,7 +296,7 @@ impl Http {
         if TRANSIENT.contains(&response.status().as_u16()) {
             return Err(Failure {
                 tries: usize::MAX,
-                wait: retry_after(response.headers()),
+                wait: retry_after(response.headers(), SystemTime::now()),
                 error: IndexError::Status {
                     url: shown(&url),
                     code: response.status().as_u16(),
@@ -559,15 +559,15 @@ fn too_long(error: IndexError, wait: Duration) -> IndexError {
     }
 }
 
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds: u64 = headers
-        .get(RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()?;
-    Some(Duration::from_secs(seconds))
+/// How long a server wants us to wait, in seconds or until a date (RFC 9110, section 10.2.3).
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    // A date that is past allows another try at once.
+    Some(date.duration_since(now).unwrap_or_default())
 }
 
 /// What it means that a request, or the reading of its body, failed.
@@ -641,4 +641,33 @@ fn innermost(error: &reqwest::Error) -> String {
 fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
     let first: Option<&(dyn std::error::Error + 'static)> = Some(error);
     std::iter::successors(first, |cause| cause.source())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
+
+    use super::retry_after;
+
+    #[test]
+    fn a_server_tells_seconds_or_a_date() {
+        // Sun, 06 Nov 1994 08:49:37 GMT
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        for (value, seconds) in [
+            ("7", Some(7)),
+            (" 0 ", Some(0)),
+            ("Sun, 06 Nov 1994 08:49:47 GMT", Some(10)),
+            ("Sun, 06 Nov 1994 08:49:00 GMT", Some(0)),
+            ("-1", None),
+            ("soon", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(value));
+            let wait = retry_after(&headers, now);
+            assert_eq!(wait, seconds.map(Duration::from_secs), "{value}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new(), now), None);
+    }
 }
