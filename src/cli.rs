@@ -174,7 +174,11 @@ pub(crate) fn parse(words: Words, console: &Console) -> Result<Option<Cli>, Fail
 ///
 /// Poetry: with global ones the program exits as Python's own parser does.
 pub(crate) fn lacks_value(option: &str) -> Failure {
-    Failure::new(format!("The \"{option}\" option requires a value")).of_usage()
+    Failure::new(without_value(option)).of_usage()
+}
+
+fn without_value(option: &str) -> String {
+    format!("The \"{option}\" option requires a value")
 }
 
 /// The failure for what clap found with `command`.
@@ -238,9 +242,7 @@ fn fault(error: &clap::Error, command: &str) -> String {
                 .to_lowercase();
             format!("Not enough arguments (missing: \"{missing}\")")
         }
-        ErrorKind::InvalidValue if value.is_empty() => {
-            format!("The \"{option}\" option requires a value")
-        }
+        ErrorKind::InvalidValue if value.is_empty() => without_value(option),
         ErrorKind::InvalidValue => {
             let valid = word_of(error, ContextKind::ValidValue);
             format!(

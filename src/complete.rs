@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Arg, Command, CommandFactory};
 use resolver::dist::Priority;
 use resolver::project::workspace::Workspace;
+use resolver::version::Bump;
 use toml::{Table, Value};
 
 use crate::cli::Cli;
@@ -233,7 +234,7 @@ fn dynamic(cx: &Context, line: &Line<'_>, argument: &str) -> Vec<String> {
         (_, "extras" | "optional") => manifest().map(extras),
         (_, "source") | (["source", ..], "name") => manifest().map(sources),
         (["completions"], "shell") => of_words(&["bash", "zsh", "fish"]),
-        (["version"], "rule") => of_words(&RULES),
+        (["version"], "rule") => of_words(&Bump::RULES.map(|(name, _)| name)),
         (["build"], "format") => of_words(&["sdist", "wheel"]),
         (["export"], "format") => of_words(&FORMATS),
         (["source", "add"], "priority") => of_words(&Priority::ALL.map(Priority::as_str)),
@@ -256,17 +257,6 @@ fn dynamic(cx: &Context, line: &Line<'_>, argument: &str) -> Vec<String> {
     };
     names.unwrap_or_default().into_iter().collect()
 }
-
-/// The rules of `version`.
-const RULES: [&str; 7] = [
-    "patch",
-    "minor",
-    "major",
-    "prepatch",
-    "preminor",
-    "premajor",
-    "prerelease",
-];
 
 #[expect(clippy::unnecessary_wraps, reason = "as all that stand beside it")]
 fn of_words(words: &[&str]) -> Option<BTreeSet<String>> {

@@ -75,9 +75,13 @@ impl Opened {
     }
 
     fn tell_of(&self, method: &Method, received: u64) {
-        let (status, url) = (self.response.status().as_u16(), shown(&self.url));
-        let milliseconds = self.started.elapsed().as_millis();
-        tracing::debug!("{method} {url}: {status}, {received} bytes in {milliseconds} ms");
+        // Made only if somebody listens: there are many requests.
+        tracing::debug!(
+            "{method} {}: {}, {received} bytes in {} ms",
+            shown(&self.url),
+            self.response.status().as_u16(),
+            self.started.elapsed().as_millis()
+        );
     }
 }
 

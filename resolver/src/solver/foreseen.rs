@@ -32,18 +32,23 @@ pub(super) fn requirements(
     let found = keys.filter_map(|key| REQUIREMENTS.get(key.as_str()).copied());
     let found: Vec<&str> = found.flat_map(|required| required.split(' ')).collect();
     found.into_iter().map(|required| {
-        let (name, extras) = required.split_once('[').unwrap_or((required, ""));
-        let extras = extras.trim_end_matches(']').split(',');
-        let extras = extras.filter(|extra| !extra.is_empty()).map(ExtraName::new);
-        (PackageName::new(name), extras.collect())
+        let (name, extras) = parts(required);
+        (PackageName::new(name), extras.map(ExtraName::new).collect())
     })
+}
+
+/// `name[a,b]` → `name`; `a`, `b`
+fn parts(text: &str) -> (&str, impl Iterator<Item = &str>) {
+    let (name, extras) = text.split_once('[').unwrap_or((text, ""));
+    let extras = extras.trim_end_matches(']').split(',');
+    (name, extras.filter(|extra| !extra.is_empty()))
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{LIST, requirements};
+    use super::{LIST, parts, requirements};
     use crate::name::{ExtraName, PackageName};
 
     fn required(name: &str, extras: &[&str]) -> BTreeSet<String> {
@@ -73,13 +78,9 @@ mod tests {
         for line in LIST.lines() {
             let (key, required) = line.split_once('\t').unwrap();
             for name in required.split(' ').chain([key]) {
-                let (name, extras) = name.split_once('[').unwrap_or((name, ""));
+                let (name, extras) = parts(name);
                 assert_eq!(PackageName::new(name).as_str(), name);
-                for extra in extras
-                    .trim_end_matches(']')
-                    .split(',')
-                    .filter(|extra| !extra.is_empty())
-                {
+                for extra in extras {
                     assert_eq!(ExtraName::new(extra).as_str(), extra);
                 }
             }

@@ -33,19 +33,26 @@ pub enum Phase {
     Next,
 }
 
+impl Bump {
+    /// The rules that have a name, each with it.
+    pub const RULES: [(&'static str, Self); 7] = [
+        ("patch", Self::Patch),
+        ("minor", Self::Minor),
+        ("major", Self::Major),
+        ("prepatch", Self::PrePatch),
+        ("preminor", Self::PreMinor),
+        ("premajor", Self::PreMajor),
+        ("prerelease", Self::PreRelease),
+    ];
+}
+
 impl std::str::FromStr for Bump {
     type Err = VersionError;
-    fn from_str(rule: &str) -> Result<Self, VersionError> {
-        Ok(match rule {
-            "patch" => Self::Patch,
-            "minor" => Self::Minor,
-            "major" => Self::Major,
-            "prepatch" => Self::PrePatch,
-            "preminor" => Self::PreMinor,
-            "premajor" => Self::PreMajor,
-            "prerelease" => Self::PreRelease,
-            version => Self::To(version.parse()?),
-        })
+    fn from_str(text: &str) -> Result<Self, VersionError> {
+        match Self::RULES.into_iter().find(|(name, _)| *name == text) {
+            Some((_, rule)) => Ok(rule),
+            None => Ok(Self::To(text.parse()?)),
+        }
     }
 }
 
