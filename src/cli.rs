@@ -138,6 +138,11 @@ fn poetry_version() -> String {
     format!("{BOLD}Poetry{BOLD:#} (version {NAME}{POETRY_VERSION}{NAME:#})")
 }
 
+/// All commands with their options, as clap knows them.
+pub(crate) fn definition() -> clap::Command {
+    Cli::command()
+}
+
 /// Parses the words. `None`: all was said already (help, or the list of commands).
 ///
 /// # Errors
@@ -156,8 +161,10 @@ pub(crate) fn parse(words: Words, console: &Console) -> Result<Option<Cli>, Fail
             }
         };
     }
-    let name = known_command(&words.command)?;
-    let parsed = Cli::command()
+    // Defining all commands takes longer than reading the words, so it is done once.
+    let definition = definition();
+    let name = known_command(&definition, &words.command)?;
+    let parsed = definition
         .try_get_matches_from(arguments)
         .and_then(|matches| Cli::from_arg_matches(&matches));
     match parsed {
@@ -279,11 +286,14 @@ const POETRY_COMMANDS: &[&str] = &["build-project", "check-project"];
 const DOCUMENTATION: &str = "https://python-poetry.org/docs/cli/";
 
 /// The name of the command that these words begin with.
-pub(crate) fn known_command(words: &[String]) -> Result<String, Failure> {
+pub(crate) fn known_command(
+    definition: &clap::Command,
+    words: &[String],
+) -> Result<String, Failure> {
     let first = words.first().map_or("", String::as_str);
     let two = words.get(1).map(|second| format!("{first} {second}"));
     let two = two.unwrap_or_default();
-    let known = commands();
+    let known = commands(definition);
     for name in [two.as_str(), first] {
         if known.iter().any(|command| command.name == name) {
             return Ok(name.to_owned());
@@ -348,10 +358,10 @@ struct Listed {
 }
 
 /// All our commands by name; those in namespaces last, as Poetry lists them.
-fn commands() -> Vec<Listed> {
+fn commands(definition: &clap::Command) -> Vec<Listed> {
     let mut plain = Vec::new();
     let mut in_namespaces = Vec::new();
-    for command in Cli::command().get_subcommands() {
+    for command in definition.get_subcommands() {
         // `bundle` is a command by itself, too.
         if !command.has_subcommands() || command.get_positionals().next().is_some() {
             plain.push(listed(String::new(), command));
@@ -382,7 +392,7 @@ fn listed(namespace: String, command: &clap::Command) -> Listed {
 /// What `mpoetry` alone and `mpoetry list` print, in the form of Poetry's `list`.
 pub(crate) fn print_overview(console: &Console) {
     print_head(console);
-    print_commands(console, &commands());
+    print_commands(console, &commands(&Cli::command()));
 }
 
 /// As [`print_overview`], but with the commands of one namespace alone.
@@ -390,7 +400,7 @@ pub(crate) fn print_overview(console: &Console) {
 /// # Errors
 /// When there are none.
 pub(crate) fn print_namespace(console: &Console, namespace: &str) -> Result<(), Failure> {
-    let mut commands = commands();
+    let mut commands = commands(&Cli::command());
     commands.retain(|command| {
         command
             .name

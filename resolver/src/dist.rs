@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::name::PackageName;
-use crate::tag::Tag;
+use crate::tag::TagSet;
 use crate::version::Version;
 
 /// A hash as lock files and indexes write it: `sha256:<hex>`.
@@ -91,7 +91,7 @@ pub struct WheelName {
     /// Build tag: number and rest.
     pub build: Option<(u64, String)>,
     /// All tags that the compressed tag set stands for.
-    pub tags: Vec<Tag>,
+    pub tags: TagSet,
 }
 
 /// A file name that follows no rule for wheels or sdists.
@@ -129,7 +129,7 @@ impl FromStr for WheelName {
             build: build
                 .map(|tag| build_tag(tag).ok_or_else(|| wrong("its build tag has no number")))
                 .transpose()?,
-            tags: Tag::parse_set(python, abi, platform)
+            tags: TagSet::new(python, abi, platform)
                 .ok_or_else(|| wrong("its tags are invalid"))?,
         })
     }

@@ -4,8 +4,8 @@
 //! after that older stable ABIs, then pure Python, newest first. Within one ABI, platforms keep their order.
 
 use std::fmt;
+use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 /// One tag triple, `cp311-cp311-manylinux_2_17_x86_64`.
@@ -29,33 +29,6 @@ impl Tag {
             platform: platform.to_lowercase(),
         }
     }
-
-    /// All tags that a compressed tag set (`py2.py3`, `none`, `any`) stands for, in the order written.
-    /// `None` if a part is empty, or an interpreter is no identifier.
-    #[must_use]
-    pub fn parse_set(python: &str, abi: &str, platform: &str) -> Option<Vec<Self>> {
-        let has_gap = |part: &str| part.split('.').any(str::is_empty);
-        if has_gap(python) || has_gap(abi) || has_gap(platform) {
-            return None;
-        }
-        if !python.split('.').all(is_identifier) {
-            return None;
-        }
-        let mut tags = Vec::new();
-        for interpreter in python.split('.') {
-            for abi in abi.split('.') {
-                for platform in platform.split('.') {
-                    tags.push(Self::new(interpreter, abi, platform));
-                }
-            }
-        }
-        Some(tags)
-    }
-}
-
-fn is_identifier(text: &str) -> bool {
-    !text.starts_with(|c: char| c.is_numeric())
-        && text.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
 impl fmt::Display for Tag {
@@ -64,22 +37,72 @@ impl fmt::Display for Tag {
     }
 }
 
+/// A compressed tag set, `py2.py3-none-any`, as a wheel's file name has it: every combination of its parts is a tag.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TagSet {
+    /// The parts in lower case, each of one or more words between dots.
+    compressed: Tag,
+}
+
+impl TagSet {
+    /// The set of three compressed parts. `None` if a part is empty, or an interpreter is no identifier.
+    #[must_use]
+    pub fn new(python: &str, abi: &str, platform: &str) -> Option<Self> {
+        let has_gap = |part: &str| part.split('.').any(str::is_empty);
+        if has_gap(python) || has_gap(abi) || has_gap(platform) {
+            return None;
+        }
+        let compressed = Tag::new(python, abi, platform);
+        python
+            .split('.')
+            .all(is_identifier)
+            .then_some(Self { compressed })
+    }
+
+    /// All tags it stands for, in the order written.
+    pub fn iter(&self) -> impl Iterator<Item = Tag> {
+        self.parts().map(|(python, abi, platform)| Tag {
+            python: python.to_owned(),
+            abi: abi.to_owned(),
+            platform: platform.to_owned(),
+        })
+    }
+
+    fn parts(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        let Tag {
+            python,
+            abi,
+            platform,
+        } = &self.compressed;
+        python.split('.').flat_map(move |python| {
+            abi.split('.')
+                .flat_map(move |abi| platform.split('.').map(move |it| (python, abi, it)))
+        })
+    }
+}
+
+fn is_identifier(text: &str) -> bool {
+    !text.starts_with(|c: char| c.is_numeric())
+        && text.chars().all(|c| c.is_alphanumeric() || c == '_')
+}
+
 /// The tags an environment supports, best first.
+///
+/// They are some hundred, of few words in all, so they are kept as the steps of a ladder and never listed.
 #[derive(Clone, Debug, Default)]
 pub struct Tags {
-    ordered: Vec<Tag>,
-    rank: FxHashMap<Tag, usize>,
+    ladder: Arc<Ladder>,
 }
 
 impl Tags {
     /// From a list, best first.
     #[must_use]
     pub fn new(ordered: Vec<Tag>) -> Self {
-        let mut rank = FxHashMap::default();
-        for (index, tag) in ordered.iter().enumerate() {
-            rank.entry(tag.clone()).or_insert(index);
+        let mut ladder = Ladder::default();
+        for tag in ordered {
+            ladder.add_one(&tag.python, &tag.abi, &tag.platform);
         }
-        Self { ordered, rank }
+        ladder.into()
     }
 
     /// The tags of CPython `python` (major, minor) on `platforms`, best first (see [`Platform::tags`]).
@@ -106,7 +129,7 @@ impl Tags {
             }
         }
         tags.add_pure(python, &interpreter);
-        Self::new(tags.ordered)
+        tags.into()
     }
 
     /// The tags of PyPy for `python` (major, minor) with `abi` as `pypy310_pp73`.
@@ -117,41 +140,110 @@ impl Tags {
         tags.add(&interpreter, abi);
         tags.add(&interpreter, "none");
         tags.add_pure(python, "pp3");
-        Self::new(tags.ordered)
+        tags.into()
     }
 
     /// All of them, best first.
-    #[must_use]
-    pub fn ordered(&self) -> &[Tag] {
-        &self.ordered
+    pub fn iter(&self) -> impl Iterator<Item = Tag> {
+        self.ladder.steps.iter().flat_map(|step| {
+            let platforms = match &step.platform {
+                Some(platform) => std::slice::from_ref(platform),
+                None => &self.ladder.platforms,
+            };
+            (platforms.iter()).map(|platform| Tag::new(&step.python, &step.abi, platform))
+        })
     }
 
-    /// The rank of the best of `tags` (0 is best), if any is supported.
+    /// The best of them: what is compiled for this very environment has it. Empty if there is none.
     #[must_use]
-    pub fn best(&self, tags: &[Tag]) -> Option<usize> {
-        tags.iter()
-            .filter_map(|tag| self.rank.get(tag).copied())
-            .min()
+    pub fn own(&self) -> String {
+        let first = self.iter().next();
+        first.map(|tag| tag.to_string()).unwrap_or_default()
+    }
+
+    /// The platforms in them, each once, without `any`.
+    #[must_use]
+    pub fn platforms(&self) -> &[String] {
+        &self.ladder.platforms
+    }
+
+    /// Is there a tag for one of the platforms in a compressed list (`manylinux_2_17_x86_64.manylinux2014_x86_64`)?
+    #[must_use]
+    pub fn know_platform_of(&self, compressed: &str) -> bool {
+        let ladder = &*self.ladder;
+        let own = ladder.steps.iter().filter_map(|it| it.platform.as_ref());
+        compressed.split('.').any(|word| {
+            let is_word = |platform: &String| platform.eq_ignore_ascii_case(word);
+            ladder.platforms.iter().any(is_word) || own.clone().any(is_word)
+        })
+    }
+
+    /// A rank behind those of all tags.
+    #[must_use]
+    pub fn last_rank(&self) -> usize {
+        self.ladder.count
+    }
+
+    /// The rank of the best tag of a set (0 is best), if any is supported.
+    #[must_use]
+    pub fn best(&self, tags: &TagSet) -> Option<usize> {
+        let ranks = tags.parts().filter_map(|tag| self.ladder.rank(tag));
+        ranks.min()
     }
 }
 
-/// A growing list of tags over a fixed list of platforms.
-struct Ladder<'a> {
-    platforms: &'a [String],
-    ordered: Vec<Tag>,
-}
-
-impl<'a> Ladder<'a> {
-    fn new(platforms: &'a [String]) -> Self {
+impl From<Ladder> for Tags {
+    fn from(ladder: Ladder) -> Self {
         Self {
-            platforms,
-            ordered: Vec::new(),
+            ladder: Arc::new(ladder),
+        }
+    }
+}
+
+/// Tags in their order, over a fixed list of platforms.
+#[derive(Debug, Default)]
+struct Ladder {
+    platforms: Vec<String>,
+    steps: Vec<Step>,
+    /// How many tags the steps are.
+    count: usize,
+}
+
+/// The tags of one interpreter and ABI: for one platform, or for all, in their order.
+#[derive(Debug)]
+struct Step {
+    python: String,
+    abi: String,
+    platform: Option<String>,
+    /// The rank of its first tag.
+    rank: usize,
+}
+
+impl Ladder {
+    fn new(platforms: &[String]) -> Self {
+        Self {
+            platforms: platforms.iter().map(|it| it.to_lowercase()).collect(),
+            ..Self::default()
         }
     }
 
     fn add(&mut self, python: &str, abi: &str) {
-        let tags = self.platforms.iter().map(|p| Tag::new(python, abi, p));
-        self.ordered.extend(tags);
+        self.push(python, abi, None);
+        self.count += self.platforms.len();
+    }
+
+    fn add_one(&mut self, python: &str, abi: &str, platform: &str) {
+        self.push(python, abi, Some(platform.to_owned()));
+        self.count += 1;
+    }
+
+    fn push(&mut self, python: &str, abi: &str, platform: Option<String>) {
+        self.steps.push(Step {
+            python: python.to_owned(),
+            abi: abi.to_owned(),
+            platform,
+            rank: self.count,
+        });
     }
 
     /// What any interpreter of this Python version can use.
@@ -161,9 +253,21 @@ impl<'a> Ladder<'a> {
         for python in &pythons {
             self.add(python, "none");
         }
-        self.ordered.push(Tag::new(interpreter, "none", "any"));
-        let any = pythons.iter().map(|python| Tag::new(python, "none", "any"));
-        self.ordered.extend(any);
+        self.add_one(interpreter, "none", "any");
+        for python in &pythons {
+            self.add_one(python, "none", "any");
+        }
+    }
+
+    fn rank(&self, (python, abi, platform): (&str, &str, &str)) -> Option<usize> {
+        let mut steps = (self.steps.iter()).filter(|it| it.python == python && it.abi == abi);
+        steps.find_map(|step| match &step.platform {
+            Some(own) => (own == platform).then_some(step.rank),
+            None => {
+                let place = self.platforms.iter().position(|it| it == platform);
+                place.map(|place| step.rank + place)
+            }
+        })
     }
 }
 
@@ -315,7 +419,7 @@ fn mac_formats(version: (u32, u32), arch: &str) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Libc, Platform, Tag, Tags};
+    use super::{Libc, Platform, TagSet, Tags};
 
     #[test]
     fn a_foreign_target_gets_its_ladder_from_facts_alone() {
@@ -337,11 +441,17 @@ mod tests {
     #[test]
     fn the_best_of_several_tags_counts() {
         let tags = Tags::for_cpython((3, 12), false, &["win_amd64".to_owned()]);
-        let own = Tag::new("cp312", "cp312", "win_amd64");
-        let pure = Tag::new("py3", "none", "any");
-        let foreign = Tag::new("cp311", "cp311", "win_amd64");
-        assert_eq!(tags.best(&[pure.clone(), own]), Some(0));
-        assert!(tags.best(&[pure]).is_some_and(|rank| rank > 0));
-        assert_eq!(tags.best(&[foreign]), None);
+        let best = |python: &str, abi: &str, platform: &str| {
+            let set = TagSet::new(python, abi, platform).unwrap();
+            tags.best(&set)
+        };
+        assert_eq!(best("py3.cp312", "cp312.none", "win_amd64.any"), Some(0));
+        assert!(best("py3", "none", "any").is_some_and(|rank| rank > 0));
+        assert_eq!(best("cp311", "cp311", "win_amd64"), None);
+        for (rank, tag) in tags.iter().enumerate() {
+            let rank = Some(rank);
+            assert_eq!(best(&tag.python, &tag.abi, &tag.platform), rank, "{tag}");
+        }
+        assert_eq!(tags.last_rank(), tags.iter().count());
     }
 }

@@ -20,7 +20,7 @@ pub(crate) struct HelpArgs {
 /// # Errors
 /// When there is no such command.
 pub(crate) fn run(cx: &Context, args: &HelpArgs) -> Result<(), Failure> {
-    let name = cli::known_command(&args.command)?;
+    let name = cli::known_command(&cli::definition(), &args.command)?;
     help::print(cx.console, &name);
     Ok(())
 }

@@ -72,7 +72,6 @@ impl BuildFrontend {
         let requirements = self
             .isolation()?
             .resolved(source, &system.requires, rules)?;
-        let tag = python.tags.ordered().first().map(ToString::to_string);
         let compiler = match is_compiled(source, system) {
             true => self.compiler(),
             false => "",
@@ -89,7 +88,7 @@ impl BuildFrontend {
             &backend_path,
             &requirements,
             &rules,
-            &tag.unwrap_or_default(),
+            &python.tags.own(),
             &python.platform,
             &epoch,
             &variables,

@@ -106,11 +106,7 @@ impl Dockerfile {
         let is_musl = match &target.platform {
             Some(Platform::Linux { libc, .. }) => matches!(libc, Libc::Musl(..)),
             Some(_) => return warnings,
-            None => target
-                .tags
-                .ordered()
-                .iter()
-                .any(|tag| tag.platform.starts_with("musllinux")),
+            None => (target.tags.platforms().iter()).any(|it| it.starts_with("musllinux")),
         };
         if tag.contains("alpine") != is_musl {
             let (needs, machine) = if is_musl {

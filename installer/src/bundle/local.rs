@@ -13,6 +13,7 @@ use fs_err as fs;
 use resolver::cache::{Bucket, Cache};
 use resolver::dist::WheelName;
 use resolver::name::PackageName;
+use resolver::project::Project;
 use resolver::version::Version;
 use sha2::{Digest, Sha256};
 
@@ -23,7 +24,9 @@ use crate::build::archive::{
 };
 use crate::build::backend::BuildSystem;
 use crate::build::native::wheel::WheelContent;
-use crate::build::{BuildError, BuildFrontend, Kind, Known, native_project, write_atomically};
+use crate::build::{
+    BuildError, BuildFrontend, Kind, Known, is_native, native_project, write_atomically,
+};
 
 /// Part of every key: raise it when the same sources shall give another wheel.
 const GENERATION: &str = "1";
@@ -114,13 +117,22 @@ pub(super) struct Pinned {
 }
 
 impl Local<'_> {
-    /// The wheel of the project in `folder`.
+    /// The wheel of the project in `folder`, which may be `known` already.
     ///
     /// # Errors
     /// When it can't be built.
-    pub(super) fn wheel(&self, name: &PackageName, folder: &Path) -> Result<Unpinned, BundleError> {
+    pub(super) fn wheel(
+        &self,
+        name: &PackageName,
+        folder: &Path,
+        known: Option<&Project>,
+    ) -> Result<Unpinned, BundleError> {
         let failed = |source: BuildError| BundleError::build(name, source);
-        match native_project(folder).map_err(failed)? {
+        let native = match known {
+            Some(project) => is_native(project).then_some(Cow::Borrowed(project)),
+            None => native_project(folder).map_err(failed)?.map(Cow::Owned),
+        };
+        match native {
             Some(project) => {
                 let content = WheelContent::read(&project, Kind::Wheel).map_err(failed)?;
                 let file = content.name.file();
@@ -192,7 +204,7 @@ impl Local<'_> {
     ) -> Result<Vec<String>, BundleError> {
         let failed = |source: BuildError| BundleError::build(name, source);
         let build = |turn: &str| match native_project(folder).map_err(failed)? {
-            Some(_) => self.wheel(name, folder),
+            Some(project) => self.wheel(name, folder, Some(&project)),
             None => {
                 let files = tree::files(folder)?;
                 // Another place each time: a wheel must not depend on where it was built.

@@ -64,6 +64,7 @@ pub use self::oci::Image;
 use self::output::Output;
 pub use self::pin::Pin;
 pub use self::target::{Target, TargetError};
+use self::third_party::LockedWheel;
 use self::wanted::Wanted;
 pub use self::wanted::read_lock;
 pub use self::zipapp::Entry;
@@ -229,12 +230,11 @@ impl Bundler<'_> {
         let began = Instant::now();
         let mut parts = self.made_here(&wanted, request, reporter)?;
         tell_time("the wheels of this repository", began);
-        let expected: Option<Vec<BundledWheel>> = wanted
-            .third_party
-            .iter()
-            .map(|package| {
-                let (file, sha256) = third_party::expected(package, &request.target)?;
-                Some(from_elsewhere(package, file, sha256))
+        let expected = wanted.third_party.iter().zip(&wanted.expected);
+        let expected: Option<Vec<BundledWheel>> = expected
+            .map(|(package, wheel)| {
+                let LockedWheel { file, sha256 } = wheel.as_ref()?;
+                Some(from_elsewhere(package, file.clone(), sha256.clone()))
             })
             .collect();
         let own = parts.contents.wheels.clone();

@@ -10,7 +10,6 @@ use resolver::dist::WheelName;
 use resolver::lock::{self, LockedPackage, Lockfile, SourceKind};
 use resolver::name::{GroupName, PackageName};
 use resolver::project::graph::Graph;
-use resolver::project::workspace::Workspace;
 use resolver::requirement::Requirement;
 
 use super::contents::{BundledWheel, Contents, Layer, Origin};
@@ -62,7 +61,7 @@ impl Bundler<'_> {
                 .map(|wheel| (wheel.file.clone(), wheel.pinned.path.clone()))
                 .collect(),
             dockerfile: Dockerfile::read(&wanted.root),
-            repository: Workspace::find_root(&wanted.root).unwrap_or_else(|| wanted.root.clone()),
+            repository: (wanted.repository.as_ref()).unwrap_or(&wanted.root).clone(),
             root: wanted.root.clone(),
             warnings,
         })
@@ -84,7 +83,7 @@ impl Bundler<'_> {
         };
         let built = side_by_side(members, |member| match brought_wheel(member, request)? {
             Some(wheel) => Ok(wheel),
-            None => local.wheel(&member.name, &member.folder),
+            None => local.wheel(&member.name, &member.folder, wanted.manifest(member)),
         });
         let mut wheels = Vec::with_capacity(built.len());
         let mut errors = Vec::new();

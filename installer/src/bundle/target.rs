@@ -103,12 +103,7 @@ impl Target {
                 (markers_of(platform), platform.tags(), name_of(platform))
             }
             _ => {
-                let mut platforms: Vec<String> = Vec::new();
-                for tag in host.tags.ordered() {
-                    if tag.platform != "any" && !platforms.contains(&tag.platform) {
-                        platforms.push(tag.platform.clone());
-                    }
-                }
+                let platforms = host.tags.platforms().to_vec();
                 let name = host.platform.replace(['-', '.'], "_");
                 (host.markers.clone(), platforms, name)
             }
@@ -319,7 +314,7 @@ mod tests {
         ] {
             let target = Target::named(Some(word), Some("3.12"), &host).unwrap();
             assert_eq!(target.label, label);
-            assert_eq!(target.tags.ordered()[0].to_string(), best);
+            assert_eq!(target.tags.own(), best);
             assert_eq!(target.markers.platform_machine, machine);
             assert_eq!(target.markers.python_full_version, "3.12.0");
             assert!(!target.is_host);
@@ -336,12 +331,9 @@ mod tests {
     #[test]
     fn musl_takes_no_manylinux() {
         let target = Target::named(Some("musllinux_1_2_x86_64"), None, &interpreter()).unwrap();
-        let tags = target.tags.ordered();
-        assert!(
-            tags.iter()
-                .any(|tag| tag.platform == "musllinux_1_1_x86_64")
-        );
-        assert!(!tags.iter().any(|tag| tag.platform.starts_with("manylinux")));
+        let platforms = target.tags.platforms();
+        assert!(platforms.iter().any(|it| it == "musllinux_1_1_x86_64"));
+        assert!(!platforms.iter().any(|it| it.starts_with("manylinux")));
     }
 
     #[test]

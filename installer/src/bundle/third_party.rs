@@ -15,7 +15,7 @@ use super::local::{Local, foreign_wheel};
 use super::{BundleError, Bundler, MissingFile, Reporter, Target, Waiting};
 use crate::build::{BuildError, Kind, Known};
 use crate::fetch::{
-    BinaryPolicy, Fetched, Fetcher, check_out, commit_content, locked_files, sdist_content,
+    BinaryPolicy, Fetched, Fetcher, Ranked, check_out, commit_content, locked_files, sdist_content,
     unpack_sdist,
 };
 use crate::install::InstallError;
@@ -28,33 +28,46 @@ pub(super) struct ThirdParty<'p> {
     pub(super) sha256: String,
 }
 
-/// The wheel that will be taken, if the lock alone tells: name and sha256.
-pub(super) fn expected(package: &LockedPackage, target: &Target) -> Option<(String, String)> {
-    let best = locked_files(package, &target.tags).into_iter().next()?;
-    let sha256 = best.sha256()?.to_owned();
-    best.is_wheel().then_some((best.file, sha256))
+/// A wheel that a lock has.
+pub(super) struct LockedWheel {
+    pub(super) file: String,
+    pub(super) sha256: String,
 }
 
-/// Makes sure that there is a file for each package, before anything is downloaded.
+/// Makes sure that there is a file for each package, before anything is downloaded. Gives the wheels that will be taken,
+/// as far as the lock alone tells.
 ///
 /// # Errors
-/// Names all packages without one.
-pub(super) fn check(packages: &[&LockedPackage], target: &Target) -> Result<(), BundleError> {
-    let missing: Vec<MissingFile> = packages
-        .iter()
-        .filter(|package| !is_obtainable(package, target))
-        .map(|package| MissingFile {
-            package: package.name.clone(),
-            version: package.version.to_string(),
-            files: package.files.iter().map(|file| file.file.clone()).collect(),
-            has_sdist: package
-                .files
-                .iter()
-                .any(|file| !file.file.ends_with(".whl")),
-        })
-        .collect();
+/// Names all packages without a file.
+pub(super) fn expected(
+    packages: &[&LockedPackage],
+    target: &Target,
+) -> Result<Vec<Option<LockedWheel>>, BundleError> {
+    let mut expected = Vec::with_capacity(packages.len());
+    let mut missing = Vec::new();
+    for package in packages {
+        let files = locked_files(package, &target.tags);
+        if !is_obtainable(package, &files, target) {
+            missing.push(MissingFile {
+                package: package.name.clone(),
+                version: package.version.to_string(),
+                files: package.files.iter().map(|file| file.file.clone()).collect(),
+                has_sdist: package
+                    .files
+                    .iter()
+                    .any(|file| !file.file.ends_with(".whl")),
+            });
+        }
+        let best = files.into_iter().next().filter(Ranked::is_wheel);
+        expected.push(best.and_then(|best| {
+            Some(LockedWheel {
+                sha256: best.sha256()?.to_owned(),
+                file: best.file,
+            })
+        }));
+    }
     if missing.is_empty() {
-        return Ok(());
+        return Ok(expected);
     }
     Err(BundleError::NoFile {
         target: target.description.clone(),
@@ -78,11 +91,10 @@ pub(super) fn check_hashes(packages: &[&LockedPackage]) -> Result<(), BundleErro
     Err(BundleError::NoHash { packages })
 }
 
-fn is_obtainable(package: &LockedPackage, target: &Target) -> bool {
+fn is_obtainable(package: &LockedPackage, files: &[Ranked], target: &Target) -> bool {
     if is_git(package) {
         return target.is_host;
     }
-    let files = locked_files(package, &target.tags);
     files.iter().any(|file| file.is_wheel() || target.is_host)
 }
 
@@ -206,12 +218,7 @@ impl Bundler<'_> {
         unpack: impl FnOnce(&Path) -> Result<PathBuf, BundleError>,
     ) -> Result<ThirdParty<'p>, BundleError> {
         let cache = self.index.cache();
-        let tag = target
-            .tags
-            .ordered()
-            .first()
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        let tag = target.tags.own();
         let epoch = format!("{:?}", self.build.timestamp());
         let rules = self.build.rules().key(&package.name);
         // A lock that does not tell the commit is content with any.

@@ -8,15 +8,20 @@ use resolver::project::Project;
 use resolver::project::graph::Graph;
 use resolver::project::workspace::Workspace;
 
-use super::{BundleError, BundleRequest, Target, third_party};
+use super::third_party::{self, LockedWheel};
+use super::{BundleError, BundleRequest, Target};
 use crate::plan::{Selection, resolve};
 
 /// What a lock wants for a target.
 pub(super) struct Wanted<'l> {
     pub(super) root: PathBuf,
+    /// Nothing from outside goes into a bundle.
+    pub(super) repository: Option<PathBuf>,
     pub(super) graph: Graph,
     pub(super) members: Vec<Member>,
     pub(super) third_party: Vec<&'l LockedPackage>,
+    /// The wheel of each of these that will be taken, as far as the lock alone tells.
+    pub(super) expected: Vec<Option<LockedWheel>>,
     /// All of them, libraries too.
     pub(super) packages: Vec<&'l LockedPackage>,
 }
@@ -30,6 +35,13 @@ pub(super) struct Member {
 }
 
 impl<'l> Wanted<'l> {
+    /// What a member's pyproject.toml says, if that was read and says all.
+    pub(super) fn manifest(&self, member: &Member) -> Option<&Project> {
+        let mut nodes = self.graph.nodes.iter();
+        let node = nodes.find(|node| node.folder == member.folder)?;
+        node.project.as_ref()
+    }
+
     /// What a lock wants for the target of a request, checked as far as that needs no building and no network.
     pub(super) fn of(request: &BundleRequest<'l>) -> Result<Self, BundleError> {
         let (project, lockfile) = (request.project, request.lockfile);
@@ -46,22 +58,25 @@ impl<'l> Wanted<'l> {
             .collect();
         let (in_repo, third_party): (Vec<&LockedPackage>, Vec<&LockedPackage>) =
             packages.iter().partition(|package| is_directory(package));
-        let members = members(project, &root, &in_repo, &graph)?;
+        let repository = Workspace::find_root(&root);
+        let members = members(project, &root, repository.as_deref(), &in_repo, &graph)?;
         check_folder(&request.folder, &root, &members)?;
         let third_party = if request.options.libraries_only {
             Vec::new()
         } else {
             third_party
         };
-        third_party::check(&third_party, &request.target)?;
+        let expected = third_party::expected(&third_party, &request.target)?;
         if request.options.require_hashes {
             third_party::check_hashes(&third_party)?;
         }
         Ok(Self {
             root,
+            repository,
             graph,
             members,
             third_party,
+            expected,
             packages,
         })
     }
@@ -122,10 +137,10 @@ fn is_directory(package: &LockedPackage) -> bool {
 fn members(
     project: &Project,
     root: &Path,
+    repository: Option<&Path>,
     in_repo: &[&LockedPackage],
     graph: &Graph,
 ) -> Result<Vec<Member>, BundleError> {
-    let repository = Workspace::find_root(root);
     let mut members = Vec::with_capacity(in_repo.len() + 1);
     for package in in_repo {
         let Some(source) = &package.source else {
@@ -136,10 +151,7 @@ fn members(
             Some(inside) => folder.join(inside),
             None => folder,
         };
-        if repository
-            .as_ref()
-            .is_some_and(|repository| !folder.starts_with(repository))
-        {
+        if repository.is_some_and(|repository| !folder.starts_with(repository)) {
             let node = graph.nodes.iter().find(|node| node.folder == folder);
             return Err(BundleError::OutsideRepository {
                 chain: node.map_or_else(|| vec![package.name.clone()], |node| node.chain.clone()),

@@ -29,8 +29,13 @@ impl Rank {
         if !file.ends_with(".whl") {
             return Some(Self {
                 build: None,
-                tag: Reverse(tags.ordered().len()),
+                tag: Reverse(tags.last_rank()),
             });
+        }
+        // Most files of a release are for other platforms. Reading a whole name takes longer than its last part tells.
+        let platform = file.trim_end_matches(".whl").rsplit('-').next()?;
+        if !tags.know_platform_of(platform) {
+            return None;
         }
         let name = WheelName::from_str(file).ok()?;
         let best = tags.best(&name.tags)?;

@@ -440,7 +440,7 @@ fn file_of_url(url: &str) -> String {
 pub(crate) fn sha256_of(path: &Path) -> std::io::Result<String> {
     let mut file = fs_err::File::open(path)?;
     let mut sha256 = Sha256::new();
-    let mut buffer = vec![0; 1 << 18];
+    let mut buffer = vec![0; 1 << 16];
     loop {
         let count = std::io::Read::read(&mut file, &mut buffer)?;
         if count == 0 {

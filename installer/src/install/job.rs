@@ -136,13 +136,7 @@ impl Run<'_> {
 
     /// Poetry: a wheel that was built from an sdist is used again for interpreters with the same tags.
     fn built_key(&self, name: &PackageName, sha256: &str) -> String {
-        let tag = self
-            .fetcher
-            .tags
-            .ordered()
-            .first()
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        let tag = self.fetcher.tags.own();
         let rules = self.installer.build.rules().key(name);
         format!("sdists/{sha256}/{}", Cache::digest(&[&tag, &rules]))
     }

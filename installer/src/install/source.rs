@@ -161,13 +161,7 @@ impl Run<'_> {
 
     fn commit_key(&self, name: &PackageName, source: &LockedSource, commit: &str) -> String {
         let rules = self.installer.build.rules().key(name);
-        let tag = self
-            .fetcher
-            .tags
-            .ordered()
-            .first()
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        let tag = self.fetcher.tags.own();
         let folder = source.subdirectory.as_deref().unwrap_or_default();
         format!(
             "{COMMITS}{}",

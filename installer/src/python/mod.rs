@@ -86,7 +86,7 @@ impl Interpreter {
     /// Is it built without the global lock (`3.13t`)?
     #[must_use]
     pub fn is_free_threaded(&self) -> bool {
-        let best = self.tags.ordered().first();
+        let best = self.tags.iter().next();
         best.is_some_and(|tag| tag.python != tag.abi && tag.abi.ends_with('t'))
     }
 

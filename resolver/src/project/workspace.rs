@@ -158,7 +158,7 @@ impl Member {
     fn read(folder: &Path) -> Option<Self> {
         Some(Self {
             folder: folder.to_owned(),
-            name: name_in(&read_toml(folder)?)?,
+            name: name_in(&parse_toml(&read(folder)?).ok()?)?,
         })
     }
 }
@@ -171,16 +171,17 @@ pub(crate) fn name_in(document: &Table) -> Option<PackageName> {
 }
 
 fn is_marked_root(folder: &Path) -> bool {
-    let root = |document: Table| {
+    let root = |text: String| {
+        // Every folder above is asked, and hardly any has this.
+        let document = text.contains("mpoetry").then(|| parse_toml(&text).ok())??;
         let mpoetry = table_at(&document, &["tool", "mpoetry"])?;
         mpoetry.get("root").and_then(Value::as_bool)
     };
-    read_toml(folder).and_then(root) == Some(true)
+    read(folder).and_then(root) == Some(true)
 }
 
-fn read_toml(folder: &Path) -> Option<Table> {
-    let text = fs_err::read_to_string(folder.join("pyproject.toml")).ok()?;
-    parse_toml(&text).ok()
+fn read(folder: &Path) -> Option<String> {
+    fs_err::read_to_string(folder.join("pyproject.toml")).ok()
 }
 
 fn list(folders: &[PathBuf]) -> String {

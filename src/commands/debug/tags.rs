@@ -15,7 +15,7 @@ const PLATFORM: Style = AnsiColor::Yellow.on_default().bold();
 /// # Errors
 /// When no Python fits the project.
 pub(crate) fn run(cx: &Context, _: &TagsArgs) -> Result<(), Failure> {
-    for tag in cx.surroundings()?.interpreter.tags.ordered() {
+    for tag in cx.surroundings()?.interpreter.tags.iter() {
         let (python, abi, platform) = (&tag.python, &tag.abi, &tag.platform);
         cx.console.line(format_args!(
             "{NAME}{python}{NAME:#}-{BOLD}{abi}{BOLD:#}-{PLATFORM}{platform}{PLATFORM:#}"

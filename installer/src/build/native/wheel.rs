@@ -48,7 +48,7 @@ impl WheelName {
 
     /// The same for what a build script may have compiled for one interpreter.
     pub(crate) fn for_interpreter(self, tags: &Tags) -> Self {
-        let tag = tags.ordered().first().map(ToString::to_string);
+        let tag = tags.iter().next().map(|tag| tag.to_string());
         Self {
             tag: tag.map_or(self.tag, Cow::Owned),
             is_pure: false,
