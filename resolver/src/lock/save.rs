@@ -3,10 +3,9 @@
 use std::io;
 use std::path::Path;
 
-use toml::Table;
-
 use super::{FILE_NAME, LockError, Lockfile};
 use crate::file::replace;
+use crate::project::parse_toml;
 
 /// Writes it if its values differ from those of the file that is there. Says whether it wrote.
 ///
@@ -42,8 +41,8 @@ fn has_same_values(old: &[u8], new: &str) -> bool {
     }
     let parsed = std::str::from_utf8(old)
         .ok()
-        .and_then(|text| text.parse::<Table>().ok());
-    parsed.is_some_and(|old| new.parse::<Table>().is_ok_and(|new| new == old))
+        .and_then(|text| parse_toml(text).ok());
+    parsed.is_some_and(|old| parse_toml(new).is_ok_and(|new| new == old))
 }
 
 fn first_line_ends_with_crlf(bytes: &[u8]) -> bool {

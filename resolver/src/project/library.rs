@@ -4,7 +4,7 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::toml_path::{table_at, text_at};
+use super::toml_path::{parse_toml, table_at, text_at};
 use super::{Project, ProjectError};
 
 /// Reads the project in `folder` if its pyproject.toml says all that a requirement on it needs, so that nothing has to
@@ -38,7 +38,7 @@ pub(crate) fn is_python_project(folder: &Path) -> bool {
 #[must_use]
 pub fn writes_its_version(folder: &Path) -> bool {
     let text = fs_err::read_to_string(folder.join("pyproject.toml")).unwrap_or_default();
-    let Ok(document) = text.parse::<Table>() else {
+    let Ok(document) = parse_toml(&text) else {
         return false;
     };
     if text_at(&document, &["project", "version"]).is_some() {

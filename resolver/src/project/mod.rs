@@ -14,6 +14,7 @@ mod read;
 mod shape;
 mod sources;
 pub(crate) mod toml_path;
+mod toml_quick;
 mod validate;
 pub mod workspace;
 

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use toml::{Table, Value};
 
+use super::toml_quick;
+
 /// Why a text is no TOML. It quotes nothing of the text, which may hold secrets.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{reason} at line {line} col {column}")]
@@ -31,6 +33,9 @@ pub fn parse_toml(text: &str) -> Result<Table, TomlFault> {
     } else {
         Cow::Borrowed(text)
     };
+    if let Some(document) = toml_quick::read(&text) {
+        return Ok(document);
+    }
     text.parse::<Table>().map_err(|error| {
         if let Some(line) = conflict_marker(&text) {
             return TomlFault {
