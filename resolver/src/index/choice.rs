@@ -12,7 +12,7 @@ use super::client::blocking;
 use super::error::host;
 use super::page::status_error;
 use super::release::Wanted;
-use super::{FileKind, IndexError, IndexFile, digest, merge, range, sdist, source, wheel};
+use super::{FileKind, Index, IndexError, IndexFile, digest, merge, range, sdist, source, wheel};
 use crate::metadata::Metadata;
 
 const LARGEST_METADATA: u64 = 64 << 20;
@@ -44,6 +44,21 @@ pub(super) async fn metadata(
             package: wanted.name.to_string(),
             version: wanted.version.to_string(),
         }),
+    }
+}
+
+/// Would the metadata of a release be read from parts of wheels alone? Only if their hosts have given parts before.
+pub(super) fn is_read_by_parts(index: &Index, files: &[IndexFile]) -> bool {
+    let yanked = files.iter().all(|file| file.yanked.is_some());
+    let files = files.iter().filter(|file| yanked || file.yanked.is_none());
+    let gives_parts = |file: &IndexFile| {
+        let url = source::parse(&file.url);
+        file.kind == FileKind::Wheel && url.is_ok_and(|url| index.ranges().are_given(&host(&url)))
+    };
+    match choose(files) {
+        Some(Choice::One(file)) => gives_parts(file),
+        Some(Choice::Two(two, three)) => gives_parts(two) && gives_parts(three),
+        None => false,
     }
 }
 
@@ -154,13 +169,13 @@ async fn of_wheel(wanted: &Wanted<'_>, file: &IndexFile) -> Result<Metadata, Ind
     let url = source::parse(&file.url)?;
     let index = wanted.index;
     let is_lazy = index.settings().lazy_wheels && url.scheme() != "file";
-    if is_lazy && !index.rangeless().contains(&host(&url)) {
-        match range::metadata(index.http(), &url, &file.filename).await? {
-            Some(content) => match Metadata::parse(&content) {
-                Ok(metadata) => return Ok(metadata),
-                Err(error) => tracing::debug!(file = file.filename, %error, "reading it whole"),
-            },
-            None => index.rangeless().add(host(&url)),
+    if is_lazy && !index.ranges().are_refused(&host(&url)) {
+        let content = range::metadata(index.http(), &url, &file.filename).await?;
+        index.ranges().note(host(&url), content.is_some());
+        match content.map(|content| Metadata::parse(&content)) {
+            Some(Ok(metadata)) => return Ok(metadata),
+            Some(Err(error)) => tracing::debug!(file = file.filename, %error, "reading it whole"),
+            None => {}
         }
     }
     let path = wanted.download(file).await?;
@@ -183,9 +198,10 @@ async fn of_sdist(wanted: &Wanted<'_>, file: &IndexFile) -> Result<Metadata, Ind
 
 #[cfg(test)]
 mod tests {
-    use super::{Choice, choose, metadata_address};
+    use super::{Choice, choose, is_read_by_parts, metadata_address};
+    use crate::cache::Cache;
     use crate::index::filename::Spelling;
-    use crate::index::{FileKind, IndexFile};
+    use crate::index::{FileKind, Index, IndexFile, IndexSettings};
 
     fn file(filename: &str) -> IndexFile {
         let is_wheel = filename.ends_with(".whl");
@@ -238,6 +254,35 @@ mod tests {
             };
             assert_eq!(chosen, expected, "{names:?}");
         }
+    }
+
+    #[test]
+    fn parts_are_read_where_they_were_given_before() {
+        let index = Index::new(IndexSettings::default(), Cache::new("unused"), None);
+        let at = |host: &str, filename: &str| IndexFile {
+            url: format!("https://{host}/{filename}"),
+            ..file(filename)
+        };
+        let wheel = [
+            at("one", "a-1.tar.gz"),
+            at("one", "a-1-py3-none-any.whl"),
+            at("two", "a-1-cp311-cp311-win_amd64.whl"),
+        ];
+        assert!(!is_read_by_parts(&index, &wheel));
+        index.ranges().note("two".to_owned(), true);
+        assert!(!is_read_by_parts(&index, &wheel), "another wheel is read");
+        index.ranges().note("one".to_owned(), true);
+        assert!(is_read_by_parts(&index, &wheel));
+        assert!(
+            !is_read_by_parts(&index, &wheel[..1]),
+            "an sdist has no parts"
+        );
+        index.ranges().note("one".to_owned(), false);
+        index.ranges().note("one".to_owned(), true);
+        assert!(
+            !is_read_by_parts(&index, &wheel),
+            "its host has refused once"
+        );
     }
 
     #[test]

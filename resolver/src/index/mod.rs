@@ -51,7 +51,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use indexmap::IndexMap;
 use reqwest::header::HeaderMap;
-use rustc_hash::FxHashSet;
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
@@ -244,7 +244,7 @@ struct Inner {
     downloads: OnceMap<(String, String, Vec<Hash>), Result<PathBuf, IndexError>>,
     forms: page::Forms,
     unread_pages: Semaphore,
-    rangeless: Rangeless,
+    ranges: Ranges,
     undescribed: description::Undescribed,
     ages: age::Ages,
     recording: Option<Recording>,
@@ -288,7 +288,7 @@ impl Index {
             downloads: OnceMap::default(),
             forms: page::Forms::default(),
             unread_pages: Semaphore::new(page::UNREAD),
-            rangeless: Rangeless::default(),
+            ranges: Ranges::default(),
             undescribed: description::Undescribed::default(),
             ages,
             recording,
@@ -433,6 +433,24 @@ impl Index {
         let settings = self.settings();
         let is_asked = !settings.offline && self.inner.recording.is_none();
         is_asked && settings.min_release_age.days == 0 && !page::is_kept(self, source, name)
+    }
+
+    /// Would a look into the release cost no more than parts of wheels, as far as is known by now? Asks nobody, if its page
+    /// is there.
+    pub(crate) async fn is_read_by_parts(
+        &self,
+        source: &Source,
+        name: &PackageName,
+        version: &Version,
+    ) -> bool {
+        if !self.ranges().are_given_anywhere() {
+            return false;
+        }
+        let Ok(Some(page)) = self.stored_page(source, name).await else {
+            return false;
+        };
+        let files = page.row(version).and_then(|row| page.files(row));
+        files.is_some_and(|files| choice::is_read_by_parts(self, &files))
     }
 
     /// Does the cache know the release, perhaps as it was before its files changed?
@@ -593,23 +611,36 @@ impl Index {
         &self.inner.unread_pages
     }
 
-    fn rangeless(&self) -> &Rangeless {
-        &self.inner.rangeless
+    fn ranges(&self) -> &Ranges {
+        &self.inner.ranges
     }
 }
 
-/// Hosts that do not answer range requests.
+/// Which hosts were asked for parts of wheels, and did they give them? One that did not is not asked again.
 #[derive(Default)]
-struct Rangeless(Mutex<FxHashSet<String>>);
+struct Ranges(Mutex<FxHashMap<String, bool>>);
 
-impl Rangeless {
-    fn contains(&self, host: &str) -> bool {
-        let hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        hosts.contains(host)
+impl Ranges {
+    fn are_given(&self, host: &str) -> bool {
+        self.answer(host) == Some(true)
     }
 
-    fn add(&self, host: String) {
+    fn are_given_anywhere(&self) -> bool {
+        let hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.values().any(|given| *given)
+    }
+
+    fn are_refused(&self, host: &str) -> bool {
+        self.answer(host) == Some(false)
+    }
+
+    fn answer(&self, host: &str) -> Option<bool> {
+        let hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.get(host).copied()
+    }
+
+    fn note(&self, host: String, given: bool) {
         let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        hosts.insert(host);
+        *hosts.entry(host).or_insert(given) &= given;
     }
 }

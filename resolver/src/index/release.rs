@@ -6,7 +6,10 @@
 //! or is yanked, is looked at again.
 
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
+
+use futures_util::future::{Either, select};
 
 use super::choice;
 use super::digest::is_strong;
@@ -141,13 +144,33 @@ impl Wanted<'_> {
         // Not every index that serves metadata announces them. Whether this one does must not be learned from other
         // releases: what is found would depend on which of them was asked for first.
         let announced = files.iter().find_map(|file| file.requires_python.clone());
-        if let Some(first) = first_wheel(files)
-            && let Some(mut metadata) = choice::served_metadata(self, first).await?
-        {
+        let first = first_wheel(files);
+        let served = async {
+            match first {
+                Some(first) => choice::served_metadata(self, first).await,
+                None => Ok(None),
+            }
+        };
+        let described = description::find(self);
+        // Where nothing is announced, most have nothing, and what comes next should not wait for that twice.
+        let (served, described) = match first.is_some_and(|file| file.core_metadata.is_some()) {
+            true => match served.await? {
+                Some(metadata) => (Some(metadata), Ok(None)),
+                None => (None, described.await),
+            },
+            false => match select(pin!(served), pin!(described)).await {
+                Either::Left((served, described)) => match served? {
+                    Some(metadata) => (Some(metadata), Ok(None)),
+                    None => (None, described.await),
+                },
+                Either::Right((described, served)) => (served.await?, described),
+            },
+        };
+        if let Some(mut metadata) = served {
             metadata.requires_python = metadata.requires_python.or(announced);
             return Ok(metadata);
         }
-        let described = description::find(self).await?.unwrap_or_default();
+        let described = described?.unwrap_or_default();
         let requires_python = described.requires_python.or(announced);
         let named = Metadata {
             name: self.name.to_string(),

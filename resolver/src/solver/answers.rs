@@ -277,10 +277,9 @@ impl<'a> Answers<'a> {
             return;
         }
         let next = candidates.iter().skip(1).take(more);
-        for next in next.filter(|next| next.listed.is_told) {
-            self.task
-                .world
-                .want_release(name, next.version(), next.source);
+        let world = self.task.world;
+        for next in next.filter(|next| world.is_cheap(name, *next)) {
+            world.want_release(name, next.version(), next.source);
         }
     }
 

@@ -67,7 +67,7 @@ struct Read {
 enum Need {
     /// The solver asks for it.
     Sure,
-    /// Asked for ahead of the solver. It must not cost more than a request: no wheel is fetched and nothing is built.
+    /// Asked for ahead of the solver. It must not cost more than some requests: no wheel is fetched and nothing is built.
     Guessed,
 }
 
@@ -166,9 +166,10 @@ impl Sources {
             {
                 shared.fetch(&Handle::current(), &name, unfit.version(), unfit.source);
             }
-            let is_cheap = |best: &Candidate<'_>| need == Need::Sure || best.listed.is_told;
-            let best = found.get(first).filter(is_cheap);
-            let Some(best) = best else { return };
+            let Some(best) = found.get(first) else { return };
+            if need == Need::Guessed && !shared.is_cheap(&name, best).await {
+                return;
+            }
             let read = shared.package(best.source, &name, best.version()).await;
             if let Ok(Some(read)) = read
                 && let Some(package) = &read.package
@@ -196,6 +197,12 @@ impl Sources {
             requirement.extras = extras;
             self.follow(&Handle::current(), &requirement, Need::Guessed);
         }
+    }
+
+    /// Can the metadata of a release be had without a whole wheel, or a build?
+    async fn is_cheap(&self, name: &PackageName, candidate: Candidate<'_>) -> bool {
+        let (source, version) = (&self.sources[candidate.source], candidate.version());
+        candidate.listed.is_told || self.index.is_read_by_parts(source, name, version).await
     }
 
     /// Asks for the metadata of a release, without waiting.
@@ -501,6 +508,11 @@ impl<'a> World<'a> {
     /// Asks for the metadata of a version that is likely to be chosen, without waiting.
     pub(crate) fn want_release(&self, name: &PackageName, version: &Version, source: usize) {
         self.shared.fetch(self.runtime, name, version, source);
+    }
+
+    /// Does a candidate's metadata cost no more than some requests, as far as is known by now?
+    pub(crate) fn is_cheap(&self, name: &PackageName, candidate: Candidate<'_>) -> bool {
+        self.runtime.block_on(self.shared.is_cheap(name, candidate))
     }
 
     /// Was a candidate's metadata asked for already, or does the cache have it?
