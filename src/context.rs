@@ -324,6 +324,29 @@ impl<'a> Context<'a> {
         })
     }
 
+    /// The same, and an answer to something else, which is looked for at the same time.
+    pub(crate) fn environment_and<T>(
+        &self,
+        other: impl FnOnce() -> T,
+    ) -> (Result<&Environment, Failure>, T) {
+        let (environments, project) = match (self.environments(), self.project()) {
+            (Ok(environments), Ok(project)) => (environments, project),
+            (Err(failure), _) | (_, Err(failure)) => return (Err(failure), other()),
+        };
+        let (ensured, answer) = std::thread::scope(|threads| {
+            let ensured = threads.spawn(|| environments.ensure(project, self.console));
+            let answer = other();
+            (ensured.join(), answer)
+        });
+        let ensured = ensured.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let environment = once(&self.environment, || {
+            let environment = ensured?;
+            self.tell_environment(&environment.root);
+            Ok(environment)
+        });
+        (environment, answer)
+    }
+
     /// The project's environment as it is. Makes none.
     ///
     /// # Errors

@@ -15,13 +15,14 @@ use std::io;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::time::Instant;
 
 use futures_util::StreamExt;
 use resolver::dist::Source;
 use resolver::index::Index;
 use resolver::lock::{LockedPackage, SourceKind};
+use resolver::name::PackageName;
 use rustc_hash::FxHashMap;
 
 use crate::build::BuildFrontend;
@@ -29,7 +30,9 @@ use crate::environment::{Environment, Installed};
 use crate::fetch::{BinaryPolicy, Fetched, Fetcher, Ranked};
 use crate::plan::{Operation, Plan, Turn};
 use crate::trees::clone_folder;
-use crate::wheel::{Linker, Site, Store, file_url, remove, remove_leftovers, remove_stray};
+use crate::wheel::{
+    Linker, Site, Store, StoredWheel, file_url, remove, remove_leftovers, remove_stray,
+};
 
 pub use error::InstallError;
 pub(crate) use job::built_wheel;
@@ -110,6 +113,7 @@ impl Installer<'_> {
             failure: Mutex::default(),
             notices: Mutex::default(),
             modules: Mutex::default(),
+            ahead: Mutex::default(),
         };
         let began = Instant::now();
         run.all(plan);
@@ -137,6 +141,8 @@ struct Run<'a> {
     notices: Mutex<Vec<(String, String)>>,
     /// Modules to compile.
     modules: Mutex<Vec<PathBuf>>,
+    /// Wheels of folders whose turn has not come yet.
+    ahead: Mutex<FxHashMap<PackageName, StoredWheel>>,
 }
 
 /// A package to bring in, and what it replaces.
@@ -164,6 +170,8 @@ enum Work<'a> {
     File(Step<'a>, Option<Fetched>),
     /// From source trees, one after the other.
     Trees(Vec<Step<'a>>),
+    /// Building the wheel of a folder before its turn.
+    Ahead(Step<'a>),
 }
 
 impl Run<'_> {
@@ -179,14 +187,15 @@ impl Run<'_> {
                     let step = Step { operation, package };
                     // Poetry: pip goes first and alone.
                     if package.name.as_str() == "pip" {
-                        self.at_once(&[step]);
+                        self.at_once(&[step], Vec::new());
                     } else {
                         at_once.push(step);
                     }
                 }
             }
         }
-        self.at_once(&at_once);
+        let ahead = in_turn.iter().filter_map(|operation| Step::of(operation));
+        self.at_once(&at_once, ahead.map(Work::Ahead).collect());
         for operation in in_turn {
             match Step::of(operation) {
                 Some(step) => self.step(step, || self.install_from_tree(step)),
@@ -245,12 +254,12 @@ impl Run<'_> {
     fn fail(&self, operation: &Operation, error: InstallError) {
         self.stopped.store(true, Ordering::Relaxed);
         self.reporter.failed(operation);
-        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failure = lock(&self.failure);
         failure.get_or_insert(error);
     }
 
     fn notice(&self, package: &LockedPackage, text: String) {
-        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut notices = lock(&self.notices);
         notices.push((package.name.to_string(), text));
     }
 
@@ -273,8 +282,8 @@ impl Run<'_> {
         }
     }
 
-    /// Everything that depends on nothing but its own file.
-    fn at_once(&self, steps: &[Step<'_>]) {
+    /// Everything that depends on nothing but its own file, and `besides` what has time until all of that is done.
+    fn at_once<'s>(&self, steps: &[Step<'s>], besides: Vec<Work<'s>>) {
         let Some(first) = steps.first().filter(|_| !self.is_stopped()) else {
             return;
         };
@@ -300,7 +309,7 @@ impl Run<'_> {
                 threads.spawn(move || runtime.block_on(self.download(elsewhere, sender)));
             }
             pool.in_place_scope(|scope| {
-                for work in here {
+                for work in here.into_iter().chain(besides) {
                     scope.spawn(move |_| self.work(work));
                 }
                 for (step, fetched) in receiver {
@@ -356,6 +365,7 @@ impl Run<'_> {
                     self.step(step, || self.install_from_tree(step));
                 }
             }
+            Work::Ahead(step) => self.build_ahead(step),
         }
     }
 
@@ -379,6 +389,10 @@ impl Run<'_> {
             })
             .await;
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Poetry: what came from a git repository may have left a clone in the environment's `src`.

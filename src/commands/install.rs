@@ -110,9 +110,14 @@ pub(crate) fn install(cx: &Context, args: &WhatArgs, removal: Removal) -> Result
 
 fn install_one(cx: &Context, args: &WhatArgs, removal: Removal) -> Result<(), Failure> {
     let project = cx.project()?;
-    let read_ahead = fetch_ahead(cx, project, args);
+    let located = cx.environments().ok().and_then(|it| it.locate().ok());
+    let is_absent = located == Some(Located::Absent) && !args.dry_run;
     // Poetry: the environment is made before any option is looked at.
-    let environment = cx.environment()?;
+    let (environment, read_ahead) = match is_absent {
+        true => cx.environment_and(|| fetch_ahead(cx, project, args)),
+        false => (cx.environment(), None),
+    };
+    let environment = environment?;
     args.check()?;
     let groups = args.groups(project, cx.console)?;
 
@@ -168,12 +173,9 @@ pub(crate) fn tell_finding(cx: &Context) {
     }
 }
 
-/// Has the index asked for what is locked while an environment is made, if one has to be. What is wrong is told later.
+/// Reads the lock and has the index asked for what the cache lacks of it, while an environment is made. What is wrong
+/// is told later.
 fn fetch_ahead(cx: &Context, project: &Project, args: &WhatArgs) -> Option<Lockfile> {
-    let located = cx.environments().ok()?.locate().ok()?;
-    if located != Located::Absent || args.dry_run {
-        return None;
-    }
     let lockfile = Lockfile::read(&project.root).ok().flatten()?;
     let silent = Console::new(Output {
         verbosity: Verbosity::Quiet,

@@ -281,15 +281,39 @@ impl BuildFrontend {
         kind: Kind,
         output: &Path,
     ) -> Result<PathBuf, BuildError> {
-        match native_project(source)? {
-            // What settings mean is the back end's own business.
-            Some(project) if rules.config_settings.is_none() => {
-                native::wheel::build_wheel(&project, kind, output, self.timestamp())
-            }
-            _ => Ok(self
-                .foreign_archive(rules, source, kind.hook(), output)?
-                .path),
+        if let Some(wheel) = self.native_wheel(rules, source, kind, output)? {
+            return Ok(wheel);
         }
+        let made = self.foreign_archive(rules, source, kind.hook(), output)?;
+        Ok(made.path)
+    }
+
+    /// As [`BuildFrontend::wheel_of`], if that takes no back end of its own.
+    ///
+    /// # Errors
+    /// As [`BuildFrontend::wheel`].
+    pub(crate) fn native_wheel_of(
+        &self,
+        name: &PackageName,
+        source: &Path,
+        kind: Kind,
+        output: &Path,
+    ) -> Result<Option<PathBuf>, BuildError> {
+        self.native_wheel(self.rules().of(name), source, kind, output)
+    }
+
+    fn native_wheel(
+        &self,
+        rules: Rules<'_>,
+        source: &Path,
+        kind: Kind,
+        output: &Path,
+    ) -> Result<Option<PathBuf>, BuildError> {
+        // What settings mean is the back end's own business.
+        let project = native_project(source)?.filter(|_| rules.config_settings.is_none());
+        let wheel = project
+            .map(|project| native::wheel::build_wheel(&project, kind, output, self.timestamp()));
+        wheel.transpose()
     }
 
     /// Has the back end of `project` build an archive and puts it into `output`. `settings` are the back end's own. A

@@ -1,7 +1,6 @@
 //! From a file that is here to an installed distribution.
 
 use std::path::Path;
-use std::sync::PoisonError;
 
 use resolver::cache::{Bucket, Cache};
 use resolver::git_url::without_credentials;
@@ -9,7 +8,7 @@ use resolver::lock::{LockedPackage, SourceKind};
 use resolver::name::PackageName;
 use serde::{Deserialize, Serialize};
 
-use super::{InstallError, Run, Step, bytecode};
+use super::{InstallError, Run, Step, bytecode, lock};
 use crate::build::{BuildError, Kind, Known};
 use crate::fetch::{Fetched, Ranked, sdist_content, sha256_of, unpack_sdist};
 use crate::plan::Operation;
@@ -203,7 +202,6 @@ impl Run<'_> {
         content: Option<&str>,
     ) -> Result<(String, StoredWheel), InstallError> {
         let (build, package) = (self.installer.build, step.package);
-        let name = &package.pretty_name;
         let output = self.installer.index.cache().temp_dir(Bucket::Builds)?;
         let building = || self.reporter.building(step.operation);
         let wheel = match content.filter(|_| kind == Kind::Wheel) {
@@ -222,15 +220,38 @@ impl Run<'_> {
             }
         };
         let wheel = wheel.map_err(|error| self.build_failure(package, error))?;
+        self.unpack_built(package, &wheel)
+    }
+
+    /// Builds and unpacks the wheel of a project that needs no back end. `None` if it does.
+    pub(super) fn build_native(
+        &self,
+        package: &LockedPackage,
+        project: &Path,
+        kind: Kind,
+    ) -> Result<Option<StoredWheel>, InstallError> {
+        let output = self.installer.index.cache().temp_dir(Bucket::Builds)?;
+        let build = self.installer.build;
+        let wheel = build.native_wheel_of(&package.name, project, kind, output.path());
+        let wheel = wheel.map_err(|error| self.build_failure(package, error))?;
+        let stored = wheel.map(|wheel| self.unpack_built(package, &wheel));
+        Ok(stored.transpose()?.map(|(_, stored)| stored))
+    }
+
+    fn unpack_built(
+        &self,
+        package: &LockedPackage,
+        wheel: &Path,
+    ) -> Result<(String, StoredWheel), InstallError> {
         let file = wheel
             .file_name()
             .map(|name| name.to_string_lossy().into_owned())
             .unwrap_or_default();
-        let sha256 = sha256_of(&wheel)?;
+        let sha256 = sha256_of(wheel)?;
         let stored = self
             .store
-            .unpack(&wheel, &file, &sha256)
-            .map_err(|error| InstallError::failed(name, error))?;
+            .unpack(wheel, &file, &sha256)
+            .map_err(|error| InstallError::failed(&package.pretty_name, error))?;
         Ok((file, stored))
     }
 
@@ -285,10 +306,7 @@ impl Run<'_> {
         }
         if self.installer.compile {
             let modules = wheel::modules(stored, &self.site);
-            self.modules
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .extend(modules);
+            lock(&self.modules).extend(modules);
         }
         Ok(())
     }
@@ -317,8 +335,7 @@ impl Run<'_> {
 
     /// Poetry: `--compile` is for what this call has installed, and its byte code is not in RECORD.
     pub(super) fn compile(&self) {
-        let modules =
-            std::mem::take(&mut *self.modules.lock().unwrap_or_else(PoisonError::into_inner));
+        let modules = std::mem::take(&mut *lock(&self.modules));
         if let Err(error) = bytecode::compile(&self.site.python, &modules) {
             self.reporter
                 .warning(&format!("Some modules could not be compiled ({error})"));

@@ -11,7 +11,7 @@ use resolver::name::PackageName;
 use resolver::requirement::Requirement;
 
 use super::job::{COMMITS, built_wheel, check_identity};
-use super::{InstallError, Run, Step};
+use super::{InstallError, Run, Step, lock};
 use crate::build::Kind;
 use crate::fetch::{check_out, commit_content};
 use crate::plan::resolve;
@@ -103,18 +103,31 @@ impl Run<'_> {
         unlocked.map(|name| name.to_string()).collect()
     }
 
+    /// Builds the wheel of a folder before its turn, if that takes no back end. What fails is told when it fails again.
+    pub(super) fn build_ahead(&self, step: Step<'_>) {
+        let package = step.package;
+        let source = package.source.as_ref();
+        let Some(source) = source.filter(|source| source.kind == SourceKind::Directory) else {
+            return;
+        };
+        let folder = resolve(&self.installer.folder, &source.url);
+        if let Ok(Some(stored)) = self.build_native(package, &folder, kind(package)) {
+            lock(&self.ahead).insert(package.name.clone(), stored);
+        }
+    }
+
     fn build_tree(
         &self,
         step: Step<'_>,
         project: &Path,
         content: Option<&str>,
     ) -> Result<StoredWheel, InstallError> {
-        let kind = if step.package.develop {
-            Kind::Editable
-        } else {
-            Kind::Wheel
-        };
-        Ok(self.build(step, project, kind, content)?.1)
+        let package = step.package;
+        if let Some(stored) = lock(&self.ahead).remove(&package.name) {
+            self.reporter.building(step.operation);
+            return Ok(stored);
+        }
+        Ok(self.build(step, project, kind(package), content)?.1)
     }
 
     /// Poetry: a git package with `develop` is cloned into the environment's `src`, and from then on a directory.
@@ -180,6 +193,14 @@ impl Run<'_> {
         fs_err::create_dir_all(parent)?;
         check_out(source, history, folder, self.installer.index)
             .map_err(|error| InstallError::failed(&package.pretty_name, error))
+    }
+}
+
+fn kind(package: &LockedPackage) -> Kind {
+    if package.develop {
+        Kind::Editable
+    } else {
+        Kind::Wheel
     }
 }
 

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use rayon::prelude::*;
 use resolver::lock::{LockedPackage, LockedSource, SourceKind};
 use resolver::name::PackageName;
 use resolver::unchanged::Stat;
@@ -141,18 +142,18 @@ impl Trees {
         }
         let names = trees.iter().map(|(package, _)| &package.name).collect();
         let installed = world.environment.installed_of(&names)?;
-        for (package, origin) in trees {
-            let Some(found) = installed.iter().find(|found| found.name == package.name) else {
-                continue;
-            };
+        let notes = trees.into_par_iter().filter_map(|(package, origin)| {
+            let found = installed.iter().find(|found| found.name == package.name)?;
             // An installation that failed may have left it as it was.
             let is_stale = self.stale.get(&package.name) == Some(&Stat::of_any(&record_of(found)));
             if is_stale || !is_from(found, &origin) || self.is_noted(package, &origin, found) {
-                continue;
+                return None;
             }
             let note = take_note(package, origin, found, world);
-            self.notes.insert(package.name.clone(), note);
-        }
+            Some((package.name.clone(), note))
+        });
+        let notes: Vec<(PackageName, Note)> = notes.collect();
+        self.notes.extend(notes);
         Ok(())
     }
 

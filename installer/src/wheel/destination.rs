@@ -4,21 +4,17 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use data_encoding::BASE64URL_NOPAD;
 use fs_err as fs;
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
 use super::direct_url::DirectUrl;
 use super::link::{Folder, Linker};
 use super::manifest::{Manifest, Scheme, StoredFile};
+use super::ready::{self, content};
 use super::record::{Written, direct_url_row, installed_text};
 use super::store::{StoredWheel, create_file, create_folders, new_folder};
 use super::{EntryPoint, WheelError, rewrite_shebang, script_text};
 use crate::environment::Environment;
-
-/// Poetry: the text of `INSTALLER`, without a line end. Tools and people compare environments, so it is Poetry's.
-pub const INSTALLER: &str = "Poetry 2.5.1";
 
 /// Prefix of folders in site-packages that are only there while something is being done. A killed process leaves
 /// them behind; the next one removes them.
@@ -309,11 +305,6 @@ impl Job<'_> {
         let paths: Vec<String> = files.iter().map(|file| inside(file)).collect();
         create_folders(folder.path(), paths.iter().map(String::as_str))?;
         let inner = Folder::open(folder.path().to_owned());
-        let row = |path: String, content| Written {
-            path: format!("{}/{path}", manifest.dist_info),
-            prefix: String::new(),
-            content,
-        };
         for (file, path) in files.iter().zip(paths) {
             // Poetry: a wheel's own INSTALLER is overwritten, but its row stays in RECORD.
             if path != "INSTALLER" {
@@ -321,23 +312,37 @@ impl Job<'_> {
                     .link_below((&self.files, &file.member), (&inner, &path))
                     .map_err(|error| self.lost(file, &error))?;
             }
-            written.push(row(path, Some((file.hash.clone(), file.size))));
+            written.push(Written {
+                path: file.path.clone(),
+                prefix: String::new(),
+                content: Some((file.hash.clone(), file.size)),
+            });
         }
-        written.push(row(
-            "INSTALLER".to_owned(),
-            Some(content(INSTALLER.as_bytes())),
-        ));
-        written.push(row("RECORD".to_owned(), None));
-        let mut record = installed_text(written);
+        // What was unpacked by an older version has none of them ready.
+        let is_linked = |name: &str| {
+            let source = format!("{}/{name}", ready::FROM_FILES);
+            self.linker
+                .link_below((&self.files, &source), (&inner, name))
+                .is_ok()
+        };
         let write = |name: &str, text: &str| {
             create_file(&folder.path().join(name), false)?.write_all(text.as_bytes())
         };
-        write("INSTALLER", INSTALLER)?;
-        if let Some(url) = &options.direct_url {
-            write("direct_url.json", &url.to_text())?;
-            record.push_str(&direct_url_row(&manifest.dist_info));
+        if !is_linked("INSTALLER") {
+            write("INSTALLER", ready::INSTALLER)?;
         }
-        write("RECORD", &record)?;
+        let origin = options.direct_url.as_ref();
+        if let Some(url) = origin {
+            write("direct_url.json", &url.to_text())?;
+        }
+        if origin.is_some() || !ready::has_one_record(manifest) || !is_linked("RECORD") {
+            written.extend(ready::own_rows(manifest));
+            let mut record = installed_text(written);
+            if origin.is_some() {
+                record.push_str(&direct_url_row(&manifest.dist_info));
+            }
+            write("RECORD", &record)?;
+        }
         self.publish(folder)
     }
 
@@ -371,11 +376,6 @@ pub(super) fn remove_folder(folder: &Path, parent: &Path) -> io::Result<()> {
     let trash = new_folder(parent, TEMPORARY)?;
     fs::rename(folder, trash.path().join("removed"))?;
     trash.close()
-}
-
-fn content(bytes: &[u8]) -> (String, u64) {
-    let hash = BASE64URL_NOPAD.encode(&Sha256::digest(bytes));
-    (format!("sha256={hash}"), bytes.len() as u64)
 }
 
 /// Removes what killed processes left in site-packages. Call it only while holding the environment's lock.

@@ -13,6 +13,7 @@ mod inflate;
 mod legacy;
 mod link;
 mod manifest;
+mod ready;
 mod record;
 mod scripts;
 mod source;
@@ -24,10 +25,11 @@ pub(crate) mod tests;
 
 use std::path::PathBuf;
 
-pub use destination::{INSTALLER, Options, Report, Site, install};
+pub use destination::{Options, Report, Site, install};
 pub use direct_url::{DirectUrl, file_url};
 pub use link::{LinkMode, Linker};
 pub use manifest::{Manifest, Scheme, StoredFile};
+pub use ready::INSTALLER;
 pub use record::{RecordEntry, RecordError, parse_rows};
 pub use scripts::{
     EntryPoint, EntryPointError, is_reserved, parse_entry_points, rewrite_shebang, script_text,

@@ -1,6 +1,6 @@
 //! The cache of unpacked wheels.
 //!
-//! `wheels-v1/<sha256>/` holds `files/`, a tree as the archive has it, and `manifest`. The folder is made under a
+//! `wheels-v1/<sha256>/` holds `files/`, a tree as the archive has it, `ready/`, and `manifest`. The folder is made under a
 //! temporary name and renamed into place when it is whole, so that two processes never see each other's half work;
 //! an entry whose manifest can't be read counts as missing and is made again.
 
@@ -20,6 +20,7 @@ use super::WheelError;
 use super::archive::{Archive, ArchiveError};
 use super::inflate::{Inflater, Inflaters};
 use super::manifest::{Manifest, Scheme, StoredFile};
+use super::ready;
 use super::source::{Placed, Source, archive_error};
 
 /// Files are handed to threads in groups of at least this many: most are small.
@@ -108,6 +109,7 @@ impl Store {
         let temporary = new_folder(&self.folder, ".unpacking-")?;
         let files = self.write_files(&source, &bytes, &temporary.path().join("files"))?;
         let manifest = manifest(source, files);
+        ready::write(&manifest, temporary.path())?;
         write_manifest(&manifest, &temporary.path().join("manifest"))?;
         self.keep(temporary, sha256)?;
         Ok(StoredWheel {

@@ -13,8 +13,8 @@ use resolver::version::Version;
 use sha2::{Digest, Sha256};
 
 use super::{
-    DirectUrl, LinkMode, Linker, Options, Removed, Site, Store, StoredWheel, WheelError, install,
-    uninstall,
+    DirectUrl, INSTALLER, LinkMode, Linker, Options, Removed, Site, Store, StoredWheel, WheelError,
+    install, uninstall,
 };
 use crate::environment::Environment;
 use crate::python::Interpreter;
@@ -441,8 +441,8 @@ fn an_edit_of_a_written_file_does_not_reach_the_cache() {
     for path in [
         "bin/plain",
         "bin/some",
+        // It has rows for these.
         &format!("{SITE}/{INFO}/RECORD"),
-        &format!("{SITE}/{INFO}/INSTALLER"),
     ] {
         assert!(!linked(&fixture.environment.root.join(path)), "{path}");
     }
@@ -457,6 +457,48 @@ fn an_edit_of_a_written_file_does_not_reach_the_cache() {
             file.member
         );
     }
+}
+
+#[test]
+fn what_is_the_same_in_all_environments_is_linked_like_the_rest() {
+    let fixture = Fixture::new();
+    let wheel = Builder::new();
+    let stored = fixture.install(&wheel);
+    let info = fixture.site.site_packages.join(INFO);
+    let links =
+        |name: &str| std::os::unix::fs::MetadataExt::nlink(&info.join(name).metadata().unwrap());
+    assert_eq!([links("RECORD"), links("INSTALLER")], [2, 2]);
+    let record = fixture.record();
+    let kept =
+        |name: &str| std::fs::read_to_string(stored.folder.join("ready").join(name)).unwrap();
+    assert_eq!(
+        [kept("RECORD"), kept("INSTALLER")],
+        [record.clone(), INSTALLER.to_owned()]
+    );
+
+    // One that says where it comes from is this environment's own.
+    let options = Options {
+        direct_url: Some(DirectUrl::Directory {
+            url: "file:///src".to_owned(),
+            editable: false,
+        }),
+    };
+    install(
+        &stored,
+        &fixture.site,
+        Linker::with_mode(LinkMode::HardLink),
+        &options,
+    )
+    .unwrap();
+    assert_eq!([links("RECORD"), links("INSTALLER")], [1, 2]);
+    assert!(fixture.record().ends_with("/direct_url.json,,\r\n"));
+    assert_eq!(kept("RECORD"), record);
+
+    // A cache that an older version has filled has nothing ready.
+    std::fs::remove_dir_all(stored.folder.join("ready")).unwrap();
+    fixture.install(&wheel);
+    assert_eq!([links("RECORD"), links("INSTALLER")], [1, 1]);
+    assert_eq!(fixture.record(), record);
 }
 
 #[test]
