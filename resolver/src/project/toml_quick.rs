@@ -206,7 +206,7 @@ impl Reader<'_> {
 
     fn key(&mut self) -> Option<String> {
         if self.take(b'"') {
-            return self.text();
+            return self.quoted(b'"');
         }
         let begin = self.at;
         let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
@@ -223,8 +223,7 @@ impl Reader<'_> {
         let begin = self.at;
         self.at += 1;
         Some(match self.bytes.get(begin)? {
-            b'"' => Value::String(self.text()?),
-            b'\'' => Value::String(self.literal()?),
+            quote @ (b'"' | b'\'') => Value::String(self.quoted(*quote)?),
             b'[' => Value::Array(self.array(depth)?),
             b'{' => Value::Table(self.braces(depth)?),
             b't' => self.word("rue", true)?,
@@ -251,21 +250,21 @@ impl Reader<'_> {
         is_it.then_some(Value::Boolean(value))
     }
 
-    /// The rest of a text in double quotes.
-    fn text(&mut self) -> Option<String> {
-        // Three of them begin a text of several lines, two are an empty one.
-        if self.bytes[self.at..].starts_with(b"\"\"") {
+    /// The rest of a text in these quotes. In double ones a backslash escapes.
+    fn quoted(&mut self, quote: u8) -> Option<String> {
+        // Three quotes begin a text of several lines; two are an empty one.
+        if self.bytes[self.at..].starts_with(&[quote, quote]) {
             return None;
         }
         let begin = self.at;
         loop {
             match self.peek()? {
-                b'"' => {
+                byte if byte == quote => {
                     let text = self.text[begin..self.at].to_owned();
                     self.at += 1;
                     return Some(text);
                 }
-                b'\\' => return self.escaped(begin),
+                b'\\' if quote == b'"' => return self.escaped(begin),
                 byte if is_control(byte) => return None,
                 _ => self.at += 1,
             }
@@ -296,25 +295,6 @@ impl Reader<'_> {
                     });
                     self.at += 2;
                     begin = self.at;
-                }
-                byte if is_control(byte) => return None,
-                _ => self.at += 1,
-            }
-        }
-    }
-
-    /// The rest of a text in single quotes.
-    fn literal(&mut self) -> Option<String> {
-        if self.bytes[self.at..].starts_with(b"''") {
-            return None;
-        }
-        let begin = self.at;
-        loop {
-            match self.peek()? {
-                b'\'' => {
-                    let text = self.text[begin..self.at].to_owned();
-                    self.at += 1;
-                    return Some(text);
                 }
                 byte if is_control(byte) => return None,
                 _ => self.at += 1,
