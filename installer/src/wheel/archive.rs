@@ -69,6 +69,14 @@ impl Member {
         self.name.ends_with('/')
     }
 
+    /// Where in the archive its content lies, as it is stored.
+    pub(crate) fn body(&self) -> Range<usize> {
+        // What is beyond this machine was refused before.
+        let place = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let start = place(self.data);
+        start..start.saturating_add(place(self.compressed))
+    }
+
     /// The same for members with the same content.
     pub(crate) fn mark(&self) -> String {
         format!("{:08x} {}", self.crc, self.size)

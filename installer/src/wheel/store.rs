@@ -26,6 +26,9 @@ use super::source::{Placed, Source, archive_error};
 /// Files are handed to threads in groups of at least this many: most are small.
 const GROUP: usize = 16;
 
+/// Of what small members were read from, a thread keeps this many bytes in memory before it lets go of them.
+const MOST_HELD: usize = 1 << 20;
+
 /// Unpacked wheels, by the sha256 of their archive.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -135,8 +138,18 @@ impl Store {
             .par_iter()
             .with_min_len(GROUP)
             .map_init(
-                || self.inflaters.take(),
-                |taken, placed| write_file(source, bytes, placed, root, &mut taken.inflater),
+                || (self.inflaters.take(), 0..0),
+                |(taken, read), placed| {
+                    let file = write_file(source, bytes, placed, root, &mut taken.inflater)?;
+                    let body = members[placed.member].body();
+                    // Members come in the archive's order, but for those that another thread reads.
+                    if body.start < read.end || body.end - read.start > MOST_HELD {
+                        bytes.let_go(std::mem::replace(read, body));
+                    } else {
+                        read.end = body.end;
+                    }
+                    Ok(file)
+                },
             )
             .collect()
     }
