@@ -138,11 +138,6 @@ fn poetry_version() -> String {
     format!("{BOLD}Poetry{BOLD:#} (version {NAME}{POETRY_VERSION}{NAME:#})")
 }
 
-/// All commands with their options, as clap knows them.
-pub(crate) fn definition() -> clap::Command {
-    Cli::command()
-}
-
 /// Parses the words. `None`: all was said already (help, or the list of commands).
 ///
 /// # Errors
@@ -162,7 +157,7 @@ pub(crate) fn parse(words: Words, console: &Console) -> Result<Option<Cli>, Fail
         };
     }
     // Defining all commands takes longer than reading the words, so it is done once.
-    let definition = definition();
+    let definition = Cli::command();
     let name = known_command(&definition, &words.command)?;
     let parsed = definition
         .try_get_matches_from(arguments)

@@ -317,14 +317,21 @@ impl<'a> Context<'a> {
     /// # Errors
     /// When no Python fits, or it can't be made.
     pub(crate) fn environment(&self) -> Result<&Environment, Failure> {
+        self.environment_by(|| self.environments()?.ensure(self.project()?, self.console))
+    }
+
+    fn environment_by(
+        &self,
+        ensure: impl FnOnce() -> Result<Environment, Failure>,
+    ) -> Result<&Environment, Failure> {
         once(&self.environment, || {
-            let environment = self.environments()?.ensure(self.project()?, self.console)?;
+            let environment = ensure()?;
             self.tell_environment(&environment.root);
             Ok(environment)
         })
     }
 
-    /// The same, and an answer to something else, which is looked for at the same time.
+    /// As [`Context::environment`], and an answer to something else, which is looked for at the same time.
     pub(crate) fn environment_and<T>(
         &self,
         other: impl FnOnce() -> T,
@@ -339,12 +346,7 @@ impl<'a> Context<'a> {
             (ensured.join(), answer)
         });
         let ensured = ensured.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        let environment = once(&self.environment, || {
-            let environment = ensured?;
-            self.tell_environment(&environment.root);
-            Ok(environment)
-        });
-        (environment, answer)
+        (self.environment_by(|| ensured), answer)
     }
 
     /// The project's environment as it is. Makes none.

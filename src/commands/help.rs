@@ -1,6 +1,8 @@
 //! `mpoetry help`: how a command is used.
 
-use crate::cli;
+use clap::CommandFactory;
+
+use crate::cli::{self, Cli};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::help;
@@ -20,7 +22,7 @@ pub(crate) struct HelpArgs {
 /// # Errors
 /// When there is no such command.
 pub(crate) fn run(cx: &Context, args: &HelpArgs) -> Result<(), Failure> {
-    let name = cli::known_command(&cli::definition(), &args.command)?;
+    let name = cli::known_command(&Cli::command(), &args.command)?;
     help::print(cx.console, &name);
     Ok(())
 }

@@ -312,11 +312,7 @@ impl Job<'_> {
                     .link_below((&self.files, &file.member), (&inner, &path))
                     .map_err(|error| self.lost(file, &error))?;
             }
-            written.push(Written {
-                path: file.path.clone(),
-                prefix: String::new(),
-                content: Some((file.hash.clone(), file.size)),
-            });
+            written.push(Written::unchanged(file));
         }
         // What was unpacked by an older version has none of them ready.
         let is_linked = |name: &str| {

@@ -24,11 +24,7 @@ pub(super) fn write(manifest: &Manifest, wheel: &Path) -> io::Result<()> {
     fs::create_dir(&folder)?;
     create_file(&folder.join("INSTALLER"), false)?.write_all(INSTALLER.as_bytes())?;
     if has_one_record(manifest) {
-        let files = manifest.files.iter().map(|file| Written {
-            path: file.path.clone(),
-            prefix: String::new(),
-            content: Some((file.hash.clone(), file.size)),
-        });
+        let files = manifest.files.iter().map(Written::unchanged);
         let text = installed_text(files.chain(own_rows(manifest)).collect());
         create_file(&folder.join("RECORD"), false)?.write_all(text.as_bytes())?;
     }

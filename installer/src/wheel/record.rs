@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use super::manifest::StoredFile;
+
 /// A row of RECORD.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RecordEntry {
@@ -90,6 +92,17 @@ pub(crate) struct Written {
     pub(crate) prefix: String,
     /// `sha256=…` and the size; `None` for RECORD itself.
     pub(crate) content: Option<(String, u64)>,
+}
+
+impl Written {
+    /// A file that lies in site-packages just as it was unpacked.
+    pub(super) fn unchanged(file: &StoredFile) -> Self {
+        Self {
+            path: file.path.clone(),
+            prefix: String::new(),
+            content: Some((file.hash.clone(), file.size)),
+        }
+    }
 }
 
 /// The text of an installed RECORD: sorted by the path inside the scheme, without what comes before it.
