@@ -144,7 +144,7 @@ fn poetry_version() -> String {
 /// With Poetry's words, when they don't fit.
 pub(crate) fn parse(words: Words, console: &Console) -> Result<Option<Cli>, Failure> {
     let program = std::iter::once(OsString::from("mpoetry"));
-    let arguments = program.chain(words.arguments);
+    let arguments: Vec<OsString> = program.chain(words.arguments).collect();
     if words.command.is_empty() {
         let options = Cli::command().subcommand_required(false);
         let options = options.arg_required_else_help(false);
@@ -156,7 +156,14 @@ pub(crate) fn parse(words: Words, console: &Console) -> Result<Option<Cli>, Fail
             }
         };
     }
-    // Defining all commands takes longer than reading the words, so it is done once.
+    // Defining all commands takes longer than what some of them have to do.
+    let alone = words.command.first().and_then(|name| alone(name));
+    if let Some(definition) = alone
+        && let Ok(matches) = definition.try_get_matches_from(arguments.clone())
+        && let Ok(cli) = Cli::from_arg_matches(&matches)
+    {
+        return Ok(Some(cli));
+    }
     let definition = Cli::command();
     let name = known_command(&definition, &words.command)?;
     let parsed = definition
@@ -170,6 +177,27 @@ pub(crate) fn parse(words: Words, console: &Console) -> Result<Option<Cli>, Fail
         }
         Err(error) => Err(misused(&error, &name)),
     }
+}
+
+/// The definition of the program as if it had only the command of this name, for those that are called most. Whatever does
+/// not fit it is read, and told, by the whole definition.
+fn alone(name: &str) -> Option<clap::Command> {
+    type Define = fn(clap::Command) -> clap::Command;
+    let (name, define): (&'static str, Define) = match name {
+        "bundle" => ("bundle", bundle::BundleArgs::augment_args),
+        "install" => ("install", install::InstallArgs::augment_args),
+        "lock" => ("lock", lock::LockArgs::augment_args),
+        "run" => ("run", run::RunArgs::augment_args),
+        "sync" => ("sync", sync::SyncArgs::augment_args),
+        _ => return None,
+    };
+    let program = clap::Command::new("mpoetry")
+        .disable_version_flag(true)
+        .disable_help_flag(true)
+        .disable_help_subcommand(true)
+        .args_override_self(true);
+    let command = define(clap::Command::new(name));
+    Some(Globals::augment_args(program).subcommand(command))
 }
 
 /// An option that lacks its value.
@@ -464,7 +492,7 @@ fn print_commands(console: &Console, commands: &[Listed]) {
 mod tests {
     use clap::CommandFactory;
 
-    use super::{Cli, parse};
+    use super::{Cli, alone, parse};
     use crate::arguments::Words;
     use crate::console::Console;
 
@@ -478,6 +506,34 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_command_alone_is_what_it_is_among_all() {
+        let all = Cli::command();
+        let options = |command: &clap::Command| -> Vec<String> {
+            let arguments = command.get_arguments();
+            arguments.map(|it| format!("{it:?}")).collect()
+        };
+        let mut found = 0;
+        for command in all.get_subcommands() {
+            let name = command.get_name();
+            let Some(alone) = alone(name) else {
+                continue;
+            };
+            let only = alone.get_subcommands().next().unwrap();
+            assert_eq!(only.get_name(), name);
+            // Where they differ, there is too much to look at.
+            assert!(options(only) == options(command), "{name}");
+            assert!(options(&alone) == options(&all), "{name}");
+            assert_eq!(
+                only.get_subcommands().count(),
+                command.get_subcommands().count(),
+                "{name}"
+            );
+            found += 1;
+        }
+        assert_eq!(found, 5);
     }
 
     #[test]
