@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use fs_err as fs;
 use rayon::prelude::*;
@@ -121,18 +120,16 @@ pub fn install(
         files: Folder::open(wheel.files()),
         site_packages: Folder::open(site.site_packages.clone()),
         linker,
-        made: Mutex::default(),
-        replaced: Mutex::default(),
     };
-    match job.run(options) {
-        Ok(()) => Ok(Report {
-            replaced: job.replaced.into_inner().unwrap_or_default(),
-        }),
-        Err(error) => {
-            job.undo();
-            Err(error)
-        }
+    let mut placed = Vec::new();
+    if let Err(error) = job.run(options, &mut placed) {
+        job.undo(&placed);
+        return Err(error);
     }
+    let replaced = placed.iter().filter(|placed| placed.replaced);
+    Ok(Report {
+        replaced: replaced.map(|placed| job.target(placed.what)).collect(),
+    })
 }
 
 struct Job<'a> {
@@ -143,26 +140,55 @@ struct Job<'a> {
     /// Where most of it goes.
     site_packages: Folder,
     linker: Linker,
-    made: Mutex<Vec<PathBuf>>,
-    replaced: Mutex<Vec<PathBuf>>,
 }
 
-impl Job<'_> {
-    fn run(&self, options: &Options) -> Result<(), WheelError> {
+/// A file that was put into its place.
+struct Placed<'a> {
+    what: What<'a>,
+    /// Was there one before?
+    replaced: bool,
+    /// `sha256=…` and the size, unless the manifest has them.
+    content: Option<(String, u64)>,
+}
+
+/// What a file is of.
+#[derive(Clone, Copy)]
+enum What<'a> {
+    Member(&'a StoredFile),
+    Script(&'a EntryPoint),
+}
+
+impl<'a> Job<'a> {
+    /// Does it, and lists what it has put outside of the `.dist-info` folder, also if it fails.
+    fn run(&self, options: &Options, placed: &mut Vec<Placed<'a>>) -> Result<(), WheelError> {
         let manifest = &self.wheel.manifest;
         let (information, others): (Vec<_>, Vec<_>) = manifest
             .files
             .iter()
             .partition(|file| self.in_dist_info(file).is_some());
-        let mut written = self.write_entry_points()?;
+        if !manifest.entry_points.is_empty() {
+            fs::create_dir_all(&self.site.scripts)?;
+        }
+        for script in &manifest.entry_points {
+            placed.push(self.write_script(script)?);
+        }
         self.make_folders(&others)?;
-        let rows: Result<Vec<Written>, WheelError> = others
+        let done: Vec<Result<Placed<'_>, WheelError>> = others
             .par_iter()
             .with_min_len(GROUP)
             .map(|file| self.put(file))
             .collect();
-        written.extend(rows?);
-        self.write_dist_info(&information, written, options)
+        let mut failure = None;
+        for result in done {
+            match result {
+                Ok(file) => placed.push(file),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        match failure {
+            Some(error) => Err(error),
+            None => self.write_dist_info(&information, placed, options),
+        }
     }
 
     /// The path inside `.dist-info`, if the file belongs there.
@@ -176,27 +202,38 @@ impl Job<'_> {
             .strip_prefix('/')
     }
 
-    fn write_entry_points(&self) -> Result<Vec<Written>, WheelError> {
-        let manifest = &self.wheel.manifest;
-        if manifest.entry_points.is_empty() {
-            return Ok(Vec::new());
+    /// Where a file goes.
+    fn target(&self, what: What<'_>) -> PathBuf {
+        match what {
+            What::Member(file) => {
+                let folder = self.site.folder(file.scheme, &self.wheel.manifest);
+                folder.join(&file.path)
+            }
+            What::Script(script) => self.site.scripts.join(&script.name),
         }
-        fs::create_dir_all(&self.site.scripts)?;
-        let prefix = self.site.prefix(Scheme::Scripts, manifest);
-        let write = |script: &EntryPoint| {
-            let text = script_text(
-                &self.site.python.to_string_lossy(),
-                &script.module,
-                &script.attribute,
-            );
-            self.write_new(&self.site.scripts.join(&script.name), text.as_bytes(), true)?;
-            Ok(Written {
-                path: script.name.clone(),
-                prefix: prefix.clone(),
-                content: Some(content(text.as_bytes())),
-            })
+    }
+
+    /// The row of RECORD.
+    fn row(&self, placed: &Placed<'_>) -> Written {
+        let manifest = &self.wheel.manifest;
+        let (path, scheme, known) = match placed.what {
+            What::Member(file) => {
+                let known = (file.hash.clone(), file.size);
+                (&file.path, file.scheme, Some(known))
+            }
+            What::Script(script) => (&script.name, Scheme::Scripts, None),
         };
-        manifest.entry_points.iter().map(write).collect()
+        Written {
+            path: path.clone(),
+            prefix: self.site.prefix(scheme, manifest),
+            content: placed.content.clone().or(known),
+        }
+    }
+
+    fn write_script(&self, script: &'a EntryPoint) -> io::Result<Placed<'a>> {
+        let python = self.site.python.to_string_lossy();
+        let text = script_text(&python, &script.module, &script.attribute);
+        self.write_new(What::Script(script), text.as_bytes())
     }
 
     fn make_folders(&self, files: &[&StoredFile]) -> io::Result<()> {
@@ -219,42 +256,28 @@ impl Job<'_> {
         Ok(())
     }
 
-    fn put(&self, file: &StoredFile) -> Result<Written, WheelError> {
-        let manifest = &self.wheel.manifest;
-        let target = self.site.folder(file.scheme, manifest).join(&file.path);
-        let content = if file.rewrite {
+    fn put(&self, file: &'a StoredFile) -> Result<Placed<'a>, WheelError> {
+        let what = What::Member(file);
+        if file.rewrite {
             let script =
                 fs::read(self.wheel.path(file)).map_err(|error| self.lost(file, &error))?;
             let script = rewrite_shebang(&script, &self.site.python.to_string_lossy());
-            self.write_new(&target, &script, true)?;
-            content(&script)
-        } else {
-            self.link(file, &target)?;
-            (file.hash.clone(), file.size)
-        };
-        Ok(Written {
-            path: file.path.clone(),
-            prefix: self.site.prefix(file.scheme, manifest),
-            content: Some(content),
-        })
-    }
-
-    fn link(&self, file: &StoredFile, target: &Path) -> Result<(), WheelError> {
+            return Ok(self.write_new(what, &script)?);
+        }
         let linked = match file.scheme {
             Scheme::Purelib | Scheme::Platlib => {
                 let source = (&self.files, file.member.as_str());
                 self.linker
                     .link_below(source, (&self.site_packages, &file.path))
             }
-            _ => self.linker.link(&self.wheel.path(file), target),
+            _ => self.linker.link(&self.wheel.path(file), &self.target(what)),
         };
-        match linked {
-            Ok(replaced) => {
-                self.note(target, replaced);
-                Ok(())
-            }
-            Err(error) => Err(self.lost(file, &error)),
-        }
+        let replaced = linked.map_err(|error| self.lost(file, &error))?;
+        Ok(Placed {
+            what,
+            replaced,
+            content: None,
+        })
     }
 
     /// Tells a file that is gone from the cache from other troubles.
@@ -263,40 +286,39 @@ impl Job<'_> {
         if error.kind() == io::ErrorKind::NotFound && !source.exists() {
             return WheelError::StoreDamaged(source);
         }
-        let target = self
-            .site
-            .folder(file.scheme, &self.wheel.manifest)
-            .join(&file.path);
+        let target = self.target(What::Member(file));
         WheelError::Io(io::Error::new(
             error.kind(),
             format!("failed to write `{}`: {error}", target.display()),
         ))
     }
 
-    /// Writes a file of its own, never into one that is there: that may be a link into the cache.
-    fn write_new(&self, path: &Path, bytes: &[u8], executable: bool) -> io::Result<()> {
-        let replaced = match std::fs::remove_file(path) {
+    /// Writes a program of its own, never into a file that is there: that may be a link into the cache.
+    fn write_new(&self, what: What<'a>, bytes: &[u8]) -> io::Result<Placed<'a>> {
+        let path = self.target(what);
+        let replaced = match std::fs::remove_file(&path) {
             Ok(()) => true,
             Err(error) if error.kind() == io::ErrorKind::NotFound => false,
             Err(error) => return Err(error),
         };
-        let mut file = create_file(path, executable)?;
-        self.note(path, replaced);
-        file.write_all(bytes)
-    }
-
-    fn note(&self, path: &Path, replaced: bool) {
-        let list = if replaced { &self.replaced } else { &self.made };
-        list.lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .push(path.to_owned());
+        let mut file = create_file(&path, true)?;
+        if let Err(error) = file.write_all(bytes) {
+            // Half of it is nothing.
+            std::fs::remove_file(&path).ok();
+            return Err(error);
+        }
+        Ok(Placed {
+            what,
+            replaced,
+            content: Some(content(bytes)),
+        })
     }
 
     /// Makes the `.dist-info` folder under another name and renames it when it is whole.
     fn write_dist_info(
         &self,
         files: &[&StoredFile],
-        mut written: Vec<Written>,
+        placed: &[Placed<'_>],
         options: &Options,
     ) -> Result<(), WheelError> {
         let manifest = &self.wheel.manifest;
@@ -312,7 +334,6 @@ impl Job<'_> {
                     .link_below((&self.files, &file.member), (&inner, &path))
                     .map_err(|error| self.lost(file, &error))?;
             }
-            written.push(Written::unchanged(file));
         }
         // What was unpacked by an older version has none of them ready.
         let is_linked = |name: &str| {
@@ -332,8 +353,10 @@ impl Job<'_> {
             write("direct_url.json", &url.to_text())?;
         }
         if origin.is_some() || !ready::has_one_record(manifest) || !is_linked("RECORD") {
-            written.extend(ready::own_rows(manifest));
-            let mut record = installed_text(written);
+            let elsewhere = placed.iter().map(|placed| self.row(placed));
+            let inside = files.iter().map(|file| Written::unchanged(file));
+            let rows = elsewhere.chain(inside).chain(ready::own_rows(manifest));
+            let mut record = installed_text(rows.collect());
             if origin.is_some() {
                 record.push_str(&direct_url_row(&manifest.dist_info));
             }
@@ -354,13 +377,10 @@ impl Job<'_> {
 
     /// Removes what was made. Files that were replaced stay: what they were is gone, and a namespace package may need
     /// them.
-    fn undo(&self) {
-        let made = self
-            .made
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        for path in made.iter() {
-            if let Err(error) = std::fs::remove_file(path) {
+    fn undo(&self, placed: &[Placed<'_>]) {
+        for placed in placed.iter().filter(|placed| !placed.replaced) {
+            let path = self.target(placed.what);
+            if let Err(error) = std::fs::remove_file(&path) {
                 tracing::debug!("could not remove {}: {error}", path.display());
             }
         }

@@ -159,8 +159,13 @@ fn copy_new(source: &Path, target: &Path) -> io::Result<()> {
         .write(true)
         .create_new(true)
         .open(target)?;
-    io::copy(&mut from, &mut to)?;
-    fs::set_permissions(target, from.metadata()?.permissions())
+    let copied = io::copy(&mut from, &mut to)
+        .and_then(|_| fs::set_permissions(target, from.metadata()?.permissions()));
+    if copied.is_err() {
+        // Half of it is nothing.
+        std::fs::remove_file(target).ok();
+    }
+    copied
 }
 
 #[cfg(test)]

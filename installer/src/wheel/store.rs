@@ -270,14 +270,23 @@ pub(crate) fn create_folders<'a>(
 ) -> io::Result<()> {
     let parent = |path: &&'a str| path.rsplit_once('/').map(|(folder, _)| folder);
     let mut folders = std::collections::BTreeSet::new();
+    let mut last = None;
     for file in files {
-        for folder in std::iter::successors(parent(&file), parent) {
+        // Most lie beside the one before.
+        let of_file = parent(&file);
+        if of_file == last {
+            continue;
+        }
+        last = of_file;
+        for folder in std::iter::successors(of_file, parent) {
             if !folders.insert(folder) {
                 break;
             }
         }
     }
-    fs::create_dir_all(root)?;
+    if !root.is_dir() {
+        fs::create_dir_all(root)?;
+    }
     for folder in folders {
         let path = root.join(folder);
         match std::fs::create_dir(&path) {
