@@ -5,7 +5,7 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
@@ -60,6 +60,14 @@ pub(crate) struct Console {
     out: ColorChoice,
     err: ColorChoice,
     said: Mutex<Vec<Said>>,
+    /// What waits until it may be said; `None` if everything is said at once.
+    kept_back: Mutex<Option<Vec<(Stream, String)>>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Stream {
+    Out,
+    Err,
 }
 
 impl Console {
@@ -78,23 +86,37 @@ impl Console {
             out,
             err,
             said: Mutex::default(),
+            kept_back: Mutex::default(),
+        }
+    }
+
+    /// One like this that says nothing before [`Console::speak_up`].
+    pub(crate) fn kept_back(&self) -> Self {
+        Self {
+            verbosity: self.verbosity,
+            out: self.out,
+            err: self.err,
+            said: Mutex::default(),
+            kept_back: Mutex::new(Some(Vec::new())),
+        }
+    }
+
+    /// Says what was kept back, and from now on everything at once.
+    pub(crate) fn speak_up(&self) {
+        let mut kept_back = lock(&self.kept_back);
+        for (stream, text) in kept_back.take().into_iter().flatten() {
+            self.put(stream, &text);
         }
     }
 
     /// All lines so far, with their colours.
     pub(crate) fn said(&self) -> Vec<Said> {
-        self.said
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        lock(&self.said).clone()
     }
 
     /// What was said so far is none of what follows.
     pub(crate) fn start_anew(&self) {
-        self.said
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        lock(&self.said).clear();
     }
 
     /// Says a line again that was said in another run.
@@ -106,10 +128,31 @@ impl Console {
     }
 
     fn note(&self, said: Said) {
-        self.said
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(said);
+        lock(&self.said).push(said);
+    }
+
+    /// Writes a text as it is, now or when it may be said.
+    fn write(&self, stream: Stream, text: String) {
+        match lock(&self.kept_back).as_mut() {
+            Some(kept_back) => kept_back.push((stream, text)),
+            None => self.put(stream, &text),
+        }
+    }
+
+    /// At once: stderr has no buffer, and other processes may write to it as well. A reader that went away
+    /// (`mpoetry … | head`) is no failure of ours.
+    fn put(&self, stream: Stream, text: &str) {
+        match stream {
+            Stream::Out => {
+                let mut out = AutoStream::new(io::stdout(), self.out);
+                out.write_all(text.as_bytes()).ok();
+                out.flush().ok();
+            }
+            Stream::Err => {
+                let mut err = AutoStream::new(io::stderr(), self.err);
+                err.write_all(text.as_bytes()).ok();
+            }
+        }
     }
 
     /// Is anything said at all?
@@ -136,6 +179,7 @@ impl Console {
     /// on the way.
     pub(crate) fn is_animated(&self) -> bool {
         !self.is_quiet()
+            && lock(&self.kept_back).is_none()
             && !self.is_very_verbose()
             && self.out != ColorChoice::Never
             && io::stdout().is_terminal()
@@ -171,17 +215,8 @@ impl Console {
     /// Data or words on stdout, with a line end.
     pub(crate) fn line(&self, text: impl Display) {
         if !self.is_quiet() {
-            // A reader that went away (`mpoetry … | head`) is no failure of ours.
             let text = text.to_string();
-            AutoStream::new(io::stdout(), self.out)
-                .write_all(
-                    format!(
-                        "{text}
-"
-                    )
-                    .as_bytes(),
-                )
-                .ok();
+            self.write(Stream::Out, format!("{text}\n"));
             self.note(Said::Out(text));
         }
     }
@@ -189,17 +224,8 @@ impl Console {
     /// Words on stderr, with a line end.
     pub(crate) fn error_line(&self, text: impl Display) {
         if !self.is_quiet() {
-            // At once: stderr has no buffer, and other processes may write to it as well.
             let text = text.to_string();
-            AutoStream::new(io::stderr(), self.err)
-                .write_all(
-                    format!(
-                        "{text}
-"
-                    )
-                    .as_bytes(),
-                )
-                .ok();
+            self.write(Stream::Err, format!("{text}\n"));
             self.note(Said::Err(text));
         }
     }
@@ -207,18 +233,14 @@ impl Console {
     /// The beginning of a line on stdout, which [`Console::line`] ends.
     pub(crate) fn begin_line(&self, text: impl Display) {
         if !self.is_quiet() {
-            let mut out = AutoStream::new(io::stdout(), self.out);
-            out.write_all(text.to_string().as_bytes()).ok();
-            out.flush().ok();
+            self.write(Stream::Out, text.to_string());
         }
     }
 
     /// Words on stderr that an answer may follow on the same line.
     pub(crate) fn prompt(&self, text: impl Display) {
         if !self.is_quiet() {
-            AutoStream::new(io::stderr(), self.err)
-                .write_all(text.to_string().as_bytes())
-                .ok();
+            self.write(Stream::Err, text.to_string());
         }
     }
 
@@ -226,4 +248,8 @@ impl Console {
     pub(crate) fn warning(&self, text: impl Display) {
         self.error_line(format_args!("{WARNING}{text}{WARNING:#}"));
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,16 +1,15 @@
 //! What every command gets: the project, settings and console at once, all that costs time only when it is
 //! asked for.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::OnceCell;
 use std::io::IsTerminal;
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use installer::build::{BuildFrontend, BuildRules};
-use installer::environment::Environment;
+use installer::environment::{Draft, Environment, Opened};
 use installer::python::Interpreter;
 use installer::share::Share;
 use resolver::cache::{Cache, Lock};
@@ -68,19 +67,51 @@ pub(crate) struct Context<'a> {
     environment: OnceCell<Environment>,
     /// Never shut down: what it still does when a command is done (fetching pages that turned out not to
     /// matter) is not worth waiting for, and every write to the cache is atomic.
-    runtime: Rc<OnceCell<ManuallyDrop<Runtime>>>,
+    runtime: Arc<Shared<ManuallyDrop<Runtime>>>,
     /// Those of all projects of this run: what one has asked, another need not ask again.
-    indexes: Rc<RefCell<Vec<Index>>>,
+    indexes: Arc<Mutex<Vec<Index>>>,
     builder: OnceCell<Arc<LateBuilder>>,
     index: OnceCell<Index>,
-    remote_cache: Rc<LateShare>,
+    remote_cache: Arc<LateShare>,
+    /// Of projects that are installed at the same time.
+    turns: Option<Arc<Mutex<()>>>,
 }
 
 /// The remote cache, one for all projects of a run: if it is down for one, nobody else asks it again.
 #[derive(Default)]
 struct LateShare {
-    options: OnceCell<RemoteCacheArgs>,
-    share: OnceCell<Option<Arc<Share>>>,
+    options: OnceLock<RemoteCacheArgs>,
+    share: Shared<Option<Arc<Share>>>,
+}
+
+/// A value that is made once for all projects of a run, when the first one needs it.
+struct Shared<T> {
+    value: OnceLock<T>,
+    making: Mutex<()>,
+}
+
+impl<T> Default for Shared<T> {
+    fn default() -> Self {
+        Self {
+            value: OnceLock::new(),
+            making: Mutex::default(),
+        }
+    }
+}
+
+impl<T> Shared<T> {
+    /// The value, made now if there is none.
+    fn get_or_make(&self, make: impl FnOnce() -> Result<T, Failure>) -> Result<&T, Failure> {
+        if let Some(value) = self.value.get() {
+            return Ok(value);
+        }
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(value) = self.value.get() {
+            return Ok(value);
+        }
+        let value = make()?;
+        Ok(self.value.get_or_init(|| value))
+    }
 }
 
 impl<'a> Context<'a> {
@@ -125,11 +156,12 @@ impl<'a> Context<'a> {
             settings: OnceCell::new(),
             cache_in_use: OnceCell::new(),
             environment: OnceCell::new(),
-            runtime: Rc::default(),
-            indexes: Rc::default(),
+            runtime: Arc::default(),
+            indexes: Arc::default(),
             builder: OnceCell::new(),
             index: OnceCell::new(),
-            remote_cache: Rc::default(),
+            remote_cache: Arc::default(),
+            turns: None,
         }
     }
 
@@ -141,6 +173,26 @@ impl<'a> Context<'a> {
     /// The same run on one of many projects: an environment that is switched on in the shell can't be that of all.
     pub(crate) fn of_member(&self, root: PathBuf) -> Self {
         self.begin_as(root, self.variables.without(&environment::ACTIVE))
+    }
+
+    /// As [`Context::of_member`], for a thread of its own with its own `console`. With the others it shares the `turns`
+    /// in which something is brought into the cache.
+    pub(crate) fn of_member_beside<'c>(
+        &'c self,
+        root: PathBuf,
+        console: &'c Console,
+        turns: &Arc<Mutex<()>>,
+    ) -> Context<'c> {
+        Context {
+            console,
+            turns: Some(Arc::clone(turns)),
+            ..self.of_member(root)
+        }
+    }
+
+    /// Of projects that are installed at the same time; see [`Installer`](installer::install::Installer).
+    pub(crate) fn turns(&self) -> Option<&Mutex<()>> {
+        self.turns.as_deref()
     }
 
     /// The same run on the project as an edit makes it, in the same environment.
@@ -158,9 +210,10 @@ impl<'a> Context<'a> {
         Self {
             is_interactive: self.is_interactive,
             no_plugins: self.no_plugins,
-            runtime: Rc::clone(&self.runtime),
-            indexes: Rc::clone(&self.indexes),
-            remote_cache: Rc::clone(&self.remote_cache),
+            runtime: Arc::clone(&self.runtime),
+            indexes: Arc::clone(&self.indexes),
+            remote_cache: Arc::clone(&self.remote_cache),
+            turns: self.turns.clone(),
             ..Self::begin(self.console, root, self.no_cache, variables)
         }
     }
@@ -331,22 +384,30 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// As [`Context::environment`], and an answer to something else, which is looked for at the same time.
-    pub(crate) fn environment_and<T>(
+    /// As [`Context::environment`], but one that has to be made is only begun: whoever gets the draft finishes it. The
+    /// answer to something `other` is looked for at the same time.
+    pub(crate) fn begin_environment_and<T>(
         &self,
         other: impl FnOnce() -> T,
-    ) -> (Result<&Environment, Failure>, T) {
+    ) -> (Result<Option<Box<Draft>>, Failure>, T) {
         let (environments, project) = match (self.environments(), self.project()) {
             (Ok(environments), Ok(project)) => (environments, project),
             (Err(failure), _) | (_, Err(failure)) => return (Err(failure), other()),
         };
-        let (ensured, answer) = std::thread::scope(|threads| {
-            let ensured = threads.spawn(|| environments.ensure(project, self.console));
+        let (opened, answer) = std::thread::scope(|threads| {
+            let opened = threads.spawn(|| environments.begin(project, self.console));
             let answer = other();
-            (ensured.join(), answer)
+            (opened.join(), answer)
         });
-        let ensured = ensured.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        (self.environment_by(|| ensured), answer)
+        let opened = opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let known = opened.and_then(|opened| {
+            self.environment_by(|| Ok(opened.environment().clone()))?;
+            Ok(match opened {
+                Opened::Whole(_) => None,
+                Opened::Draft(draft) => Some(draft),
+            })
+        });
+        (known, answer)
     }
 
     /// The project's environment as it is. Makes none.
@@ -375,15 +436,15 @@ impl<'a> Context<'a> {
     /// # Errors
     /// When threads can't be started.
     pub(crate) fn runtime(&self) -> Result<&Runtime, Failure> {
-        once(&self.runtime, || {
+        let runtime = self.runtime.get_or_make(|| {
             tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(RUNTIME_THREADS)
                 .enable_all()
                 .build()
                 .map(ManuallyDrop::new)
                 .map_err(Failure::caused)
-        })
-        .map(|runtime| &**runtime)
+        });
+        runtime.map(|runtime| &**runtime)
     }
 
     /// The index, tied to the front end that builds what has no metadata of its own.
@@ -403,7 +464,7 @@ impl<'a> Context<'a> {
     /// The index that another project of this run has made with the same settings, or a new one.
     fn shared_index(&self, builder: Arc<dyn Builder>) -> Result<Index, Failure> {
         let (settings, cache) = (self.index_settings()?, self.cache()?);
-        let mut indexes = self.indexes.borrow_mut();
+        let mut indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
         let is_alike =
             |index: &&Index| *index.settings() == settings && index.cache().root() == cache.root();
         if let Some(index) = indexes.iter().find(is_alike) {
@@ -454,7 +515,7 @@ impl<'a> Context<'a> {
     /// # Errors
     /// As [`Context::settings`] and [`Context::project`].
     pub(crate) fn remote_cache(&self) -> Result<Option<&Arc<Share>>, Failure> {
-        once(&self.remote_cache.share, || {
+        let share = self.remote_cache.share.get_or_make(|| {
             let options = self.remote_cache.options.get_or_init(Default::default);
             let of_machine = &self.settings()?.remote_cache;
             let http = || self.index_settings();
@@ -473,13 +534,13 @@ impl<'a> Context<'a> {
                     Ok(None)
                 }
             }
-        })
-        .map(Option::as_ref)
+        });
+        share.map(Option::as_ref)
     }
 
     /// Tells what there is to say of the remote cache.
     pub(crate) fn tell_remote_cache(&self) {
-        let share = self.remote_cache.share.get().and_then(Option::as_ref);
+        let share = self.remote_cache.share.value.get().and_then(Option::as_ref);
         for warning in share.into_iter().flat_map(|share| share.take_warnings()) {
             self.console.warning(format_args!("Warning: {warning}"));
         }

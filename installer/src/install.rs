@@ -2,7 +2,7 @@
 //!
 //! Downloads run on the runtime, unpacking and linking on threads of their own; a wheel is unpacked and linked as
 //! soon as it has arrived. Poetry's order is kept where it shows: removals come first, then everything that is not
-//! editable, at once, then what is, one after the other.
+//! editable, at once, then what is, one after the other, unless its wheel is a matter of milliseconds.
 
 pub(crate) mod bytecode;
 mod error;
@@ -23,16 +23,14 @@ use resolver::dist::Source;
 use resolver::index::Index;
 use resolver::lock::{LockedPackage, SourceKind};
 use resolver::name::PackageName;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::build::BuildFrontend;
-use crate::environment::{Environment, Installed};
+use crate::environment::{Draft, Environment, Installed};
 use crate::fetch::{BinaryPolicy, Fetched, Fetcher, Ranked};
 use crate::plan::{Operation, Plan, Turn};
-use crate::trees::clone_folder;
-use crate::wheel::{
-    Linker, Site, Store, StoredWheel, file_url, remove, remove_leftovers, remove_stray,
-};
+use crate::trees::{Foreseen, clone_folder};
+use crate::wheel::{Linker, Site, Store, file_url, remove, remove_leftovers, remove_stray};
 
 pub use error::InstallError;
 pub(crate) use job::built_wheel;
@@ -66,6 +64,8 @@ pub struct Installer<'a> {
     pub policy: &'a BinaryPolicy,
     /// The environment to change.
     pub environment: &'a Environment,
+    /// That environment, if it is still in the making. Somebody else finishes it.
+    pub draft: Option<&'a Draft>,
     /// Folder of the lock file.
     pub folder: PathBuf,
     /// The runtime that downloads run on.
@@ -74,26 +74,36 @@ pub struct Installer<'a> {
     pub workers: usize,
     /// Write byte code.
     pub compile: bool,
+    /// Shared by installers that run at the same time: while one of them brings into the cache what it lacks, the others
+    /// wait, and find it there.
+    pub turns: Option<&'a Mutex<()>>,
 }
 
 impl Installer<'_> {
-    /// Carries out the plan. Blocks.
+    /// Carries out the plan. Blocks. Returns what was seen of folders that were installed from.
     ///
     /// # Errors
     /// The first failure; what runs then is finished, what is queued is dropped.
-    pub fn run(&self, plan: &Plan, reporter: &dyn Reporter) -> Result<(), InstallError> {
+    pub fn run(&self, plan: &Plan, reporter: &dyn Reporter) -> Result<Foreseen, InstallError> {
         if !plan.has_work() {
-            return Ok(());
+            return Ok(Foreseen::default());
         }
         let waiting = || {
             reporter
                 .warning("Another process is changing this environment; waiting for it to finish");
         };
-        let _lock = self.environment.lock(waiting)?;
         let site = Site::new(self.environment);
-        fs_err::create_dir_all(&site.site_packages)?;
-        remove_leftovers(&site.site_packages)?;
-        remove_stray(&site.site_packages, |name, path| plan.leaves(name, path))?;
+        // A draft is nobody else's, and nothing old is in it.
+        let _lock = match self.draft {
+            Some(_) => None,
+            None => {
+                let lock = self.environment.lock(waiting)?;
+                fs_err::create_dir_all(&site.site_packages)?;
+                remove_leftovers(&site.site_packages)?;
+                remove_stray(&site.site_packages, |name, path| plan.leaves(name, path))?;
+                Some(lock)
+            }
+        };
         let run = Run {
             installer: self,
             fetcher: Fetcher {
@@ -113,7 +123,8 @@ impl Installer<'_> {
             failure: Mutex::default(),
             notices: Mutex::default(),
             modules: Mutex::default(),
-            ahead: Mutex::default(),
+            early: Mutex::default(),
+            foreseen: Mutex::default(),
         };
         let began = Instant::now();
         run.all(plan);
@@ -141,8 +152,10 @@ struct Run<'a> {
     notices: Mutex<Vec<(String, String)>>,
     /// Modules to compile.
     modules: Mutex<Vec<PathBuf>>,
-    /// Wheels of folders whose turn has not come yet.
-    ahead: Mutex<FxHashMap<PackageName, StoredWheel>>,
+    /// What was installed before its turn.
+    early: Mutex<FxHashSet<PackageName>>,
+    /// The folders that were installed from, as they were before.
+    foreseen: Mutex<Foreseen>,
 }
 
 /// A package to bring in, and what it replaces.
@@ -155,12 +168,8 @@ struct Step<'a> {
 impl<'a> Step<'a> {
     /// `None` if the operation brings nothing in.
     fn of(operation: &'a Operation) -> Option<Self> {
-        match operation {
-            Operation::Install(package) | Operation::Update { to: package, .. } => {
-                Some(Self { operation, package })
-            }
-            Operation::Uninstall(_) | Operation::Skip { .. } => None,
-        }
+        let package = operation.brings_in()?;
+        Some(Self { operation, package })
     }
 }
 
@@ -170,8 +179,32 @@ enum Work<'a> {
     File(Step<'a>, Option<Fetched>),
     /// From source trees, one after the other.
     Trees(Vec<Step<'a>>),
-    /// Building the wheel of a folder before its turn.
-    Ahead(Step<'a>),
+    /// From a folder, before its turn.
+    Early(Step<'a>),
+}
+
+/// Steps by what they need.
+struct Sorted<'a> {
+    /// What can be done here, in order.
+    here: Vec<Work<'a>>,
+    /// What has to be downloaded first.
+    elsewhere: Vec<Step<'a>>,
+}
+
+impl Sorted<'_> {
+    /// Is there something that has to be brought into the cache, or to be unpacked or built there?
+    fn lacks_something(&self) -> bool {
+        let is_of_git = |step: &Step<'_>| {
+            let source = step.package.source.as_ref();
+            source.is_some_and(|source| source.kind == SourceKind::Git)
+        };
+        !self.elsewhere.is_empty()
+            || self.here.iter().any(|work| match work {
+                Work::File(_, fetched) => fetched.as_ref().is_some_and(|it| it.path.is_some()),
+                Work::Trees(steps) => steps.iter().any(is_of_git),
+                Work::Early(_) => false,
+            })
+    }
 }
 
 impl Run<'_> {
@@ -194,10 +227,15 @@ impl Run<'_> {
                 }
             }
         }
-        let ahead = in_turn.iter().filter_map(|operation| Step::of(operation));
-        self.at_once(&at_once, ahead.map(Work::Ahead).collect());
+        let early = in_turn.iter().filter_map(|operation| Step::of(operation));
+        self.at_once(&at_once, early.map(Work::Early).collect());
+        // What follows may start the environment's own Python.
+        if self.installer.draft.is_some_and(|draft| !draft.complete()) {
+            return;
+        }
         for operation in in_turn {
             match Step::of(operation) {
+                Some(step) if lock(&self.early).contains(&step.package.name) => {}
                 Some(step) => self.step(step, || self.install_from_tree(step)),
                 None => self.reporter.started(operation),
             }
@@ -211,7 +249,7 @@ impl Run<'_> {
         self.stopped.load(Ordering::Relaxed)
     }
 
-    fn end(self) -> Result<(), InstallError> {
+    fn end(self) -> Result<Foreseen, InstallError> {
         let mut notices = self
             .notices
             .into_inner()
@@ -226,7 +264,10 @@ impl Run<'_> {
             .unwrap_or_else(PoisonError::into_inner)
         {
             Some(error) => Err(error),
-            None => Ok(()),
+            None => Ok(self
+                .foreseen
+                .into_inner()
+                .unwrap_or_else(PoisonError::into_inner)),
         }
     }
 
@@ -299,7 +340,15 @@ impl Run<'_> {
                 return self.fail(first.operation, error);
             }
         };
-        let (here, elsewhere) = self.sort(steps);
+        let mut sorted = self.sort(steps);
+        let turns = self.installer.turns;
+        let _turn = turns.filter(|_| sorted.lacks_something()).map(|turns| {
+            let turn = lock(turns);
+            // Who had it before may have brought the same.
+            sorted = self.sort(steps);
+            turn
+        });
+        let Sorted { here, elsewhere } = sorted;
         let (sender, receiver) = mpsc::channel();
         std::thread::scope(|threads| {
             if elsewhere.is_empty() {
@@ -324,8 +373,7 @@ impl Run<'_> {
         });
     }
 
-    /// What can be done here, in order, and what has to be downloaded first.
-    fn sort<'s>(&self, steps: &[Step<'s>]) -> (Vec<Work<'s>>, Vec<Step<'s>>) {
+    fn sort<'s>(&self, steps: &[Step<'s>]) -> Sorted<'s> {
         let mut here = Vec::new();
         let mut elsewhere = Vec::new();
         // Poetry: packages of one repository go one after the other.
@@ -354,7 +402,7 @@ impl Run<'_> {
                 }
             }
         }
-        (here, elsewhere)
+        Sorted { here, elsewhere }
     }
 
     fn work(&self, work: Work<'_>) {
@@ -365,7 +413,7 @@ impl Run<'_> {
                     self.step(step, || self.install_from_tree(step));
                 }
             }
-            Work::Ahead(step) => self.build_ahead(step),
+            Work::Early(step) => self.install_early(step),
         }
     }
 

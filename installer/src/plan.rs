@@ -103,6 +103,15 @@ impl Operation {
         }
     }
 
+    /// The package that it brings in, if it does.
+    #[must_use]
+    pub fn brings_in(&self) -> Option<&LockedPackage> {
+        match self {
+            Self::Install(package) | Self::Update { to: package, .. } => Some(package),
+            Self::Uninstall(_) | Self::Skip { .. } => None,
+        }
+    }
+
     /// Poetry: only what changes an environment has a place in its order.
     fn depth(&self) -> i64 {
         match self {
@@ -201,15 +210,7 @@ impl Plan {
     /// Poetry: nothing is done then.
     #[must_use]
     pub fn missing_source(&self, folder: &Path) -> Option<String> {
-        let mut packages = self
-            .operations
-            .iter()
-            .filter_map(|operation| match operation {
-                Operation::Install(package) | Operation::Update { to: package, .. } => {
-                    Some(package)
-                }
-                Operation::Uninstall(_) | Operation::Skip { .. } => None,
-            });
+        let mut packages = self.operations.iter().filter_map(Operation::brings_in);
         packages.find_map(|package| missing_source(package, folder))
     }
 

@@ -1,15 +1,21 @@
 //! `--all` and `--affected`: a command for many projects of the repository, in one process.
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use resolver::lock;
 use resolver::monorepo::{Monorepo, Part, Purpose};
 use resolver::project::workspace::Workspace;
 
 use super::affected;
-use crate::console::BOLD;
+use crate::console::{BOLD, Console};
 use crate::context::Context;
+use crate::environment::Located;
 use crate::failure::Failure;
+
+/// Each of them has threads of its own.
+const MOST_AT_ONCE: usize = 4;
 
 /// Options that make a command one for many projects.
 #[derive(Debug, Default, clap::Args)]
@@ -104,34 +110,110 @@ impl EveryArgs {
     }
 }
 
-/// Does `work` for each of the projects. One that fails does not keep the others from their turn.
+/// Does `work` for each of the projects, one after the other. One that fails does not keep the others from their turn.
 pub(crate) fn every<T>(
     cx: &Context,
     projects: &Projects,
     work: impl Fn(&Context) -> Result<T, Failure>,
 ) -> Tally<T> {
-    let mut tally = Tally {
-        done: Vec::new(),
-        failed: Vec::new(),
-    };
-    for (place, folder) in projects.folders.iter().enumerate() {
-        let shown = shown(folder, &projects.root);
-        let space = if place == 0 { "" } else { "\n" };
-        cx.console
-            .line(format_args!("{space}{BOLD}{shown}{BOLD:#}"));
+    let mut tally = Tally::default();
+    for folder in &projects.folders {
+        projects.print_heading(cx.console, folder);
         cx.console.start_anew();
-        match work(&cx.of_member(folder.clone())) {
-            Ok(done) => tally.done.push(done),
-            Err(failure) => {
-                failure.print(cx.console);
-                tally.failed.push(shown);
-            }
-        }
+        let result = work(&cx.of_member(folder.clone()));
+        tally.add(result, cx.console, projects.shown(folder));
     }
     tally
 }
 
+/// As [`every`], for several projects at the same time. What is said is said in order all the same.
+pub(crate) fn every_at_once<T: Send>(
+    cx: &Context,
+    projects: &Projects,
+    work: impl Fn(&Context) -> Result<T, Failure> + Sync,
+) -> Tally<T> {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let turns = Arc::default();
+    let consoles: Vec<Console> = (projects.folders.iter())
+        .map(|_| cx.console.kept_back())
+        .collect();
+    let (mut members, mut results) = (Vec::new(), Vec::new());
+    for (folder, console) in projects.folders.iter().zip(&consoles) {
+        let member = cx.of_member_beside(folder.clone(), console, &turns);
+        let (sender, receiver) = mpsc::channel();
+        members.push((member, sender));
+        results.push(receiver);
+    }
+    // What shares an environment can only be done in turn.
+    let has_its_own = |(member, _): &(Context<'_>, _)| {
+        let located = member.environments().and_then(|it| it.locate());
+        located.is_ok_and(|located| located != Located::System)
+    };
+    let at_once = match members.iter().all(has_its_own) {
+        true => processors.min(MOST_AT_ONCE),
+        false => 1,
+    };
+    let queue = Mutex::new(members.into_iter());
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let mut tally = Tally::default();
+    std::thread::scope(|threads| {
+        for _ in 0..at_once {
+            threads.spawn(|| {
+                while let Some((member, result)) = next() {
+                    // The receiver is waited for below.
+                    result.send(work(&member)).ok();
+                }
+            });
+        }
+        for ((folder, console), result) in projects.folders.iter().zip(&consoles).zip(results) {
+            projects.print_heading(cx.console, folder);
+            console.speak_up();
+            // Without a result the thread has panicked, and the scope does, too.
+            if let Ok(result) = result.recv() {
+                tally.add(result, console, projects.shown(folder));
+            }
+        }
+    });
+    tally
+}
+
+impl Projects {
+    fn shown(&self, folder: &Path) -> String {
+        match folder.strip_prefix(&self.root) {
+            Ok(inside) if !inside.as_os_str().is_empty() => inside.display().to_string(),
+            _ => folder.display().to_string(),
+        }
+    }
+
+    fn print_heading(&self, console: &Console, folder: &Path) {
+        let is_first = self.folders.first().is_some_and(|first| first == folder);
+        let space = if is_first { "" } else { "\n" };
+        let shown = self.shown(folder);
+        console.line(format_args!("{space}{BOLD}{shown}{BOLD:#}"));
+    }
+}
+
+impl<T> Default for Tally<T> {
+    fn default() -> Self {
+        Self {
+            done: Vec::new(),
+            failed: Vec::new(),
+        }
+    }
+}
+
 impl<T> Tally<T> {
+    /// Takes up what has become of a project, and tells it if that is a failure.
+    fn add(&mut self, result: Result<T, Failure>, console: &Console, shown: String) {
+        match result {
+            Ok(done) => self.done.push(done),
+            Err(failure) => {
+                failure.print(console);
+                self.failed.push(shown);
+            }
+        }
+    }
+
     /// Fails if one failed.
     ///
     /// # Errors
@@ -158,11 +240,4 @@ fn root(cx: &Context) -> PathBuf {
 
 fn is_locked(folder: &Path) -> bool {
     folder.join(lock::FILE_NAME).is_file()
-}
-
-fn shown(folder: &Path, root: &Path) -> String {
-    match folder.strip_prefix(root) {
-        Ok(inside) if !inside.as_os_str().is_empty() => inside.display().to_string(),
-        _ => folder.display().to_string(),
-    }
 }

@@ -5,17 +5,17 @@ use std::path::{Path, PathBuf};
 
 use installer::build::{BuildError, has_build_script};
 use installer::editable;
-use installer::environment::{Environment, Installed};
+use installer::environment::{Draft, Environment, Installed};
 use installer::fetch;
 use installer::install::{InstallError, Installer};
 use installer::plan::{Plan, PlanOptions, Selection};
-use installer::trees::{Trees, World};
+use installer::trees::{Foreseen, Trees, World};
 use resolver::lock::{LockError, Lockfile};
 use resolver::name::GroupName;
 use resolver::project::Project;
 use resolver::solver::Part;
 
-use super::every::{EveryArgs, every};
+use super::every::{EveryArgs, every_at_once};
 use super::lock;
 use crate::console::{BOLD, Console, INFO, NAME, Output, Verbosity, WARNING};
 use crate::context::Context;
@@ -105,25 +105,56 @@ pub(crate) fn install(cx: &Context, args: &WhatArgs, removal: Removal) -> Result
         Some(()) => Ok(()),
         None => install_one(cx, args, removal),
     };
-    every(cx, &projects, work).verdict()
+    every_at_once(cx, &projects, work).verdict()
 }
 
 fn install_one(cx: &Context, args: &WhatArgs, removal: Removal) -> Result<(), Failure> {
     let project = cx.project()?;
     let located = cx.environments().ok().and_then(|it| it.locate().ok());
-    let is_absent = located == Some(Located::Absent) && !args.dry_run;
     // Poetry: the environment is made before any option is looked at.
-    let (environment, read_ahead) = match is_absent {
-        true => cx.environment_and(|| fetch_ahead(cx, project, args)),
-        false => (cx.environment(), None),
+    if located != Some(Located::Absent) || args.dry_run {
+        cx.environment()?;
+        return install_into(cx, args, removal, Start::default());
+    }
+    let (draft, lockfile) = cx.begin_environment_and(|| fetch_ahead(cx, project, args));
+    let Some(draft) = draft? else {
+        return install_into(cx, args, removal, Start::default());
     };
-    let environment = environment?;
+    let installed = std::thread::scope(|threads| {
+        threads.spawn(|| draft.complete());
+        let start = Start {
+            lockfile,
+            draft: Some(&draft),
+        };
+        install_into(cx, args, removal, start)
+    });
+    draft.finish()?;
+    installed
+}
+
+/// What an installation has when it starts.
+#[derive(Default)]
+struct Start<'a> {
+    /// The lock file, if it has been read.
+    lockfile: Option<Lockfile>,
+    /// The environment, if it is still in the making.
+    draft: Option<&'a Draft>,
+}
+
+/// Installs into the environment that is there, or at least begun.
+fn install_into(
+    cx: &Context,
+    args: &WhatArgs,
+    removal: Removal,
+    start: Start<'_>,
+) -> Result<(), Failure> {
+    let (project, environment) = (cx.project()?, cx.environment()?);
     args.check()?;
     let groups = args.groups(project, cx.console)?;
 
     let is_locked = project.root.join("poetry.lock").exists();
     let lockfile = if is_locked {
-        from_lock(cx, project, read_ahead)
+        from_lock(cx, project, start.lockfile)
     } else {
         from_scratch(cx, project, args)
     }?;
@@ -149,6 +180,7 @@ fn install_one(cx: &Context, args: &WhatArgs, removal: Removal) -> Result<(), Fa
         lockfile
     };
     let how = How {
+        draft: start.draft,
         dry_run: args.dry_run,
         verbose: args.dry_run || cx.console.is_verbose(),
         compile: args.compile,
@@ -182,7 +214,9 @@ fn fetch_ahead(cx: &Context, project: &Project, args: &WhatArgs) -> Option<Lockf
         ..Output::default()
     });
     let groups = args.groups(project, &silent).ok()?;
-    if lockfile.is_fresh(project) && lockfile.metadata.has_groups_and_markers() {
+    // What others bring at the same time may be the same.
+    let is_alone = cx.turns().is_none();
+    if is_alone && lockfile.is_fresh(project) && lockfile.metadata.has_groups_and_markers() {
         let missing = fetch::missing(&cx.cache().ok()?, &lockfile, &groups);
         if !missing.is_empty() {
             let (index, runtime) = (cx.index().ok()?, cx.runtime().ok()?);
@@ -236,8 +270,10 @@ fn from_scratch(cx: &Context, project: &Project, args: &WhatArgs) -> Result<Lock
 }
 
 /// How a plan is carried out.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct How {
+#[derive(Clone, Copy)]
+pub(crate) struct How<'a> {
+    /// The environment, if it is still in the making.
+    pub(crate) draft: Option<&'a Draft>,
     /// Tell it, and do nothing.
     pub(crate) dry_run: bool,
     /// Tell what is skipped, too.
@@ -264,13 +300,18 @@ pub(crate) fn bring(
     lockfile: &Lockfile,
     selection: &Selection,
     options: PlanOptions,
-    how: How,
+    how: How<'_>,
 ) -> Result<Brought, Failure> {
     let world = World {
         environment,
         folder: &cx.project()?.root,
         rules: &cx.build_rules()?,
     };
+    // Else it shows itself or not, as it happens, and nobody cares.
+    let wants_pip = || lockfile.packages.iter().any(|it| it.name.as_str() == "pip");
+    if let Some(draft) = how.draft.filter(|_| wants_pip()) {
+        draft.complete();
+    }
     let installed = environment.installed()?;
     let mut trees = Trees::read(environment);
     let options = PlanOptions {
@@ -283,33 +324,38 @@ pub(crate) fn bring(
         return Err(Failure::new(problem));
     }
     let done = carry_out(cx, environment, &plan, how);
+    if how.draft.is_some_and(|draft| !draft.complete()) {
+        // Whoever finishes it tells why.
+        return Err(Failure::silent());
+    }
     if !how.dry_run {
         if plan.has_work() {
-            trees.note(&lockfile.packages, world)?;
+            let foreseen = done.as_ref().ok();
+            trees.note(&lockfile.packages, world, foreseen)?;
         }
         trees.write();
     }
     let settled_by = || trees.places().map(Path::to_owned).collect();
-    done.map(|()| Brought {
+    done.map(|_| Brought {
         installed,
         settled_by: (!plan.has_work()).then(settled_by),
     })
 }
 
-/// Carries out a plan.
+/// Carries out a plan. Returns what was seen of folders on the way.
 fn carry_out(
     cx: &Context,
     environment: &Environment,
     plan: &Plan,
-    how: How,
-) -> Result<(), Failure> {
+    how: How<'_>,
+) -> Result<Foreseen, Failure> {
     let project = cx.project()?;
     progress::print_summary(cx.console, plan, how.verbose);
     if how.dry_run || !plan.has_work() {
         if how.verbose {
             progress::print_operations(cx.console, plan, &project.root);
         }
-        return Ok(());
+        return Ok(Foreseen::default());
     }
     cx.tell_unheeded_settings();
     let installer = Installer {
@@ -318,10 +364,12 @@ fn carry_out(
         build: cx.build_frontend()?,
         policy: &cx.settings()?.binary_policy,
         environment,
+        draft: how.draft,
         folder: project.root.clone(),
         runtime: cx.runtime()?.handle().clone(),
         workers: cx.settings()?.workers,
         compile: how.compile,
+        turns: cx.turns(),
     };
     let reporter = Installing::start(cx.console, plan, &project.root, how.verbose);
     let done = installer.run(plan, &reporter);

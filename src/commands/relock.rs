@@ -100,6 +100,7 @@ impl Relock {
             extras: BTreeSet::new(),
         };
         let how = How {
+            draft: None,
             dry_run: self.dry_run,
             verbose: self.verbose,
             compile: false,

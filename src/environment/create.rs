@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use installer::environment::{CreateOptions, Environment};
+use installer::environment::{CreateOptions, Environment, Opened};
 use installer::python::Interpreter;
 use installer::python::find::{Choice, ChoiceError};
 use resolver::project::Project;
@@ -24,13 +24,13 @@ pub(super) enum InPlaceOf<'a> {
 }
 
 impl Environments {
-    /// Makes an environment where the project has its own. One that is whole already is only replaced if that is meant.
-    pub(super) fn create(
+    /// Begins an environment where the project has its own. One that is whole already is only replaced if that is meant.
+    pub(super) fn begin_with(
         &self,
         interpreter: &Interpreter,
         in_place_of: InPlaceOf<'_>,
         console: &Console,
-    ) -> Result<Environment, Failure> {
+    ) -> Result<Opened, Failure> {
         let minor = minor(interpreter);
         let (name, root, shown) = self.target(&minor);
         let (options, cache) = (self.options(&minor)?, &self.cache);
@@ -41,7 +41,7 @@ impl Environments {
         {
             // Poetry: it would make the project's own one again, too. That one is whole, and what was found is another.
             warn_of_broken(broken, console);
-            return Ok(environment);
+            return Ok(Opened::Whole(Box::new(environment)));
         }
         remove_file(&root, console)?;
         let announce = || {
@@ -63,10 +63,11 @@ impl Environments {
         };
         if in_place_of == InPlaceOf::Whole {
             announce();
-            return Ok(Environment::create(&root, interpreter, &options, cache)?);
+            let made = Environment::create(&root, interpreter, &options, cache)?;
+            return Ok(Opened::Whole(Box::new(made)));
         }
-        let made = Environment::open_or_create(&root, interpreter, &options, cache, announce);
-        Ok(made?)
+        let opened = Environment::open_or_begin(&root, interpreter, &options, cache, announce);
+        Ok(opened?)
     }
 
     /// An environment of this Python in a folder that is no project's: the one that is there, unless that has another

@@ -11,7 +11,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use installer::environment::choices::{Choice, Choices};
-use installer::environment::{Environment, location};
+use installer::environment::{Environment, Opened, location};
 use installer::python::Interpreter;
 use installer::python::find::Places;
 use resolver::cache::Cache;
@@ -108,34 +108,42 @@ impl Environments {
         project: &Project,
         console: &Console,
     ) -> Result<Environment, Failure> {
+        Ok(self.begin(project, console)?.finish()?)
+    }
+
+    /// As [`Environments::ensure`], but one that has to be made is only begun.
+    ///
+    /// # Errors
+    /// As [`Environments::ensure`].
+    pub(crate) fn begin(&self, project: &Project, console: &Console) -> Result<Opened, Failure> {
         let broken = match self.locate()? {
             Located::System => {
                 let interpreter = self.preferred()?;
                 let root = interpreter.prefix.clone();
                 let environment = Environment { root, interpreter };
                 check_python(&environment, project, CREATION_IS_OFF)?;
-                return Ok(environment);
+                return Ok(Opened::Whole(Box::new(environment)));
             }
             Located::Absent => None,
             Located::Environment(root) => match Environment::open(&root, &self.cache)? {
                 Some(environment) => {
                     check_python(&environment, project, USE_ANOTHER)?;
-                    return Ok(environment);
+                    return Ok(Opened::Whole(Box::new(environment)));
                 }
                 None => Some(root),
             },
         };
         let Some(broken) = broken else {
             let interpreter = self.choose(project, console)?;
-            return self.create(&interpreter, InPlaceOf::Nothing, console);
+            return self.begin_with(&interpreter, InPlaceOf::Nothing, console);
         };
         let interpreter = match self.chosen_again(&broken, project)? {
             Some(interpreter) => interpreter,
             None => self.choose(project, console)?,
         };
-        let environment = self.create(&interpreter, InPlaceOf::Broken(&broken), console)?;
-        check_python(&environment, project, USE_ANOTHER)?;
-        Ok(environment)
+        let opened = self.begin_with(&interpreter, InPlaceOf::Broken(&broken), console)?;
+        check_python(opened.environment(), project, USE_ANOTHER)?;
+        Ok(opened)
     }
 
     /// Opens the project's environment, or finds the Python that one would be made with. Makes nothing.

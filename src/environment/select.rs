@@ -114,7 +114,8 @@ impl Environments {
             _ if root.is_dir() => InPlaceOf::Broken(root),
             _ => InPlaceOf::Nothing,
         };
-        self.create(python, in_place_of, console).map(|_| ())
+        self.begin_with(python, in_place_of, console)?.finish()?;
+        Ok(())
     }
 
     /// Is there a whole environment of this very version?

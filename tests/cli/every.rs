@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::monorepo::{self, LIBRARIES, SERVICES};
-use crate::support::{Fixture, Repository, Wheel};
+use super::remote_cache::sdist;
+use crate::support::{Fixture, Repository, Wheel, python};
 
 /// Two services and a library of theirs, which has no lock file; all below a marked root.
 fn monorepo() -> Fixture {
@@ -104,6 +105,93 @@ fn all_projects_are_installed_each_into_its_own_environment() {
     // What is known of each holds for a command on it alone, too.
     let alone = fx.mpoetry_in("stack/two", ["install"]).success();
     assert!(alone.stdout.contains("No dependencies"), "{alone}");
+}
+
+/// They are installed at the same time, but tell of it one after the other, and nothing is fetched or built twice.
+#[test]
+fn many_projects_share_what_one_of_them_has_made() {
+    let fx = Fixture::empty();
+    fx.index().publish(&Wheel::new("web", "1.1"));
+    fx.index().publish(&sdist());
+    fx.write("pyproject.toml", "[tool.mpoetry]\nroot = true\n");
+    fx.write("libs/common/pyproject.toml", library());
+    fx.write("libs/common/common.py", "");
+    let services = ["five", "four", "one", "six", "three", "two"];
+    for service in services {
+        let folder = format!("stack/{service}");
+        let manifest = manifest(service).replace("\"web\"", "\"web\", \"tool\"");
+        fx.write(&format!("{folder}/pyproject.toml"), manifest);
+        fx.write(
+            &format!("{folder}/poetry.toml"),
+            "[virtualenvs]\nin-project = true\n",
+        );
+        fx.write(&format!("{folder}/{service}.py"), "");
+        fx.mpoetry_in(&folder, ["lock"]).success();
+    }
+    std::fs::remove_dir_all(fx.top().join("cache")).unwrap();
+    fx.index().forget_requests();
+
+    let outcome = fx.mpoetry(["install", "--all"]).success();
+    let expected = services.map(|service| format!("stack/{service}"));
+    assert_eq!(turns(&outcome.stdout), expected);
+    for (service, told) in services.iter().zip(outcome.stdout.split("stack/").skip(1)) {
+        let last = format!("Installing the current project: {service} (1.0)");
+        assert!(told.trim_end().ends_with(&last), "{outcome}");
+    }
+    let requests = fx.index().requests();
+    for file in ["web-1.1-py3-none-any.whl ", "tool-1.0.tar.gz "] {
+        let asked = requests.iter().filter(|it| it.contains(file));
+        assert_eq!(asked.count(), 1, "{requests:?}");
+    }
+    // The back end writes something else into each wheel.
+    let stamps = services.map(|service| {
+        let code = "import pathlib, tool; print(pathlib.Path(tool.__file__).with_name('told.json').read_text())";
+        let folder = format!("stack/{service}");
+        fx.mpoetry_in(&folder, ["run", "python", "-c", code])
+            .success()
+            .stdout
+    });
+    assert!(stamps.iter().all(|stamp| *stamp == stamps[0]), "{stamps:?}");
+}
+
+/// Where no environments are made, as in many images, all projects share the one that is there.
+#[test]
+fn projects_of_one_environment_are_installed_one_after_the_other() {
+    let mut fx = monorepo();
+    let base = fx.path("base");
+    let python = python().executable.as_path();
+    fx.run(
+        fx.command(python)
+            .args(["-m", "venv", "--without-pip"])
+            .arg(&base),
+    )
+    .success();
+    let path = format!("{}:/usr/bin:/bin", base.join("bin").display());
+    fx.set("PATH", &path);
+    fx.set("POETRY_VIRTUALENVS_CREATE", "false");
+    for service in ["one", "two"] {
+        fx.remove(&format!("stack/{service}/poetry.toml"));
+    }
+    insta::assert_snapshot!(fx.mpoetry(["install", "--all"]), @"
+    exit: 0
+    ----- stdout -----
+    stack/one
+    Installing dependencies from lock file
+
+    Package operations: 2 installs, 0 updates, 0 removals
+
+      - Installing web (1.1)
+      - Installing common (0.3 [root]/libs/common)
+
+    Installing the current project: one (1.0)
+
+    stack/two
+    Installing dependencies from lock file
+
+    No dependencies to install or update
+
+    Installing the current project: two (1.0)
+    ");
 }
 
 #[test]

@@ -303,7 +303,7 @@ fn a_store_that_is_down_or_unknown_stops_nobody() {
 }
 
 /// A back end that never makes the same wheel twice.
-fn sdist() -> Sdist {
+pub(super) fn sdist() -> Sdist {
     let backend = include_str!("../fixtures/backend.py").replace(
         "json.dumps(config_settings)",
         "json.dumps(__import__('time').time_ns())",

@@ -214,15 +214,18 @@ impl Isolation<'_> {
             build: &frontend,
             policy: &self.frontend.rules().policy,
             environment,
+            draft: None,
             folder: folder.to_owned(),
             runtime: self.runtime.clone(),
             workers,
             compile: false,
+            turns: None,
         };
-        match rayon::ThreadPoolBuilder::new().num_threads(workers).build() {
+        let installed = match rayon::ThreadPoolBuilder::new().num_threads(workers).build() {
             Ok(pool) => pool.install(|| installer.run(plan, &())),
             Err(_) => installer.run(plan, &()),
-        }
+        };
+        installed.map(drop)
     }
 }
 

@@ -281,39 +281,25 @@ impl BuildFrontend {
         kind: Kind,
         output: &Path,
     ) -> Result<PathBuf, BuildError> {
-        if let Some(wheel) = self.native_wheel(rules, source, kind, output)? {
-            return Ok(wheel);
+        // What settings mean is the back end's own business.
+        let native = native_project(source)?.filter(|_| rules.config_settings.is_none());
+        if let Some(project) = native {
+            return native::wheel::build_wheel(&project, kind, output, self.timestamp());
         }
         let made = self.foreign_archive(rules, source, kind.hook(), output)?;
         Ok(made.path)
     }
 
-    /// As [`BuildFrontend::wheel_of`], if that takes no back end of its own.
+    /// Builds a wheel of what was read of a project that takes no back end of its own.
     ///
     /// # Errors
-    /// As [`BuildFrontend::wheel`].
-    pub(crate) fn native_wheel_of(
+    /// When it can't be written.
+    pub(crate) fn pack_native(
         &self,
-        name: &PackageName,
-        source: &Path,
-        kind: Kind,
+        wheel: &native::wheel::WheelContent,
         output: &Path,
-    ) -> Result<Option<PathBuf>, BuildError> {
-        self.native_wheel(self.rules().of(name), source, kind, output)
-    }
-
-    fn native_wheel(
-        &self,
-        rules: Rules<'_>,
-        source: &Path,
-        kind: Kind,
-        output: &Path,
-    ) -> Result<Option<PathBuf>, BuildError> {
-        // What settings mean is the back end's own business.
-        let project = native_project(source)?.filter(|_| rules.config_settings.is_none());
-        let wheel = project
-            .map(|project| native::wheel::build_wheel(&project, kind, output, self.timestamp()));
-        wheel.transpose()
+    ) -> Result<PathBuf, BuildError> {
+        wheel.write(output, self.timestamp())
     }
 
     /// Has the back end of `project` build an archive and puts it into `output`. `settings` are the back end's own. A

@@ -100,16 +100,13 @@ impl Choices {
         &self,
         change: impl FnOnce(&mut DocumentMut) -> Option<T>,
     ) -> Result<Option<T>, ChoicesError> {
-        let lock = EnvironmentLock::take(&self.folder, || {})?;
-        let changed = self.read().and_then(|mut document| {
-            let result = change(&mut document);
-            if result.is_some() {
-                replace(&self.file(), document.to_string().as_bytes())?;
-            }
-            Ok(result)
-        });
-        lock.release();
-        changed
+        let _lock = EnvironmentLock::take(&self.folder, || {})?;
+        let mut document = self.read()?;
+        let result = change(&mut document);
+        if result.is_some() {
+            replace(&self.file(), document.to_string().as_bytes())?;
+        }
+        Ok(result)
     }
 
     fn file(&self) -> PathBuf {

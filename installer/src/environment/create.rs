@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use fs_err as fs;
 use resolver::cache::Cache;
@@ -11,6 +12,82 @@ use super::{
     CreateOptions, Environment, EnvironmentError, PYTHON, SCRIPTS, activate, remove, seed,
 };
 use crate::python::{Facts, Interpreter};
+
+/// An environment in the making: its folders and its settings are there, so that it can be filled, while its pip and its
+/// interpreter may still be missing. Nobody else changes it as long as this lives.
+///
+/// If the process ends before it is complete, what it leaves has no `bin/python`: it counts as broken and is made again.
+#[derive(Debug)]
+pub struct Draft {
+    environment: Environment,
+    base: Facts,
+    options: CreateOptions,
+    cache: Cache,
+    _lock: EnvironmentLock,
+    completed: OnceLock<Result<(), EnvironmentError>>,
+}
+
+/// An environment that was there, or one that had to be begun.
+#[derive(Debug)]
+pub enum Opened {
+    /// It is whole.
+    Whole(Box<Environment>),
+    /// It is in the making.
+    Draft(Box<Draft>),
+}
+
+impl Draft {
+    /// The environment as it will be.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// Brings in what is missing; the answer is whether that went well. Only the first call does it; others wait for it
+    /// and get the same answer. What went wrong is told by [`Draft::finish`].
+    pub fn complete(&self) -> bool {
+        let done = self.completed.get_or_init(|| {
+            let (environment, base) = (&self.environment, &self.base);
+            if !self.options.no_pip {
+                seed::pip(environment, base, &self.cache)?;
+            }
+            Ok(place_interpreter(environment, base, &self.options)?)
+        });
+        done.is_ok()
+    }
+
+    /// Completes it and lets others at it.
+    ///
+    /// # Errors
+    /// When files can't be written.
+    pub fn finish(self) -> Result<Environment, EnvironmentError> {
+        self.complete();
+        self.completed.into_inner().unwrap_or(Ok(()))?;
+        Ok(self.environment)
+    }
+}
+
+impl Opened {
+    /// The environment, whole or not.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
+        match self {
+            Self::Whole(environment) => environment,
+            Self::Draft(draft) => draft.environment(),
+        }
+    }
+
+    /// The environment, whole.
+    ///
+    /// # Errors
+    /// As [`Draft::finish`].
+    pub fn finish(self) -> Result<Environment, EnvironmentError> {
+        match self {
+            Self::Whole(environment) => Ok(*environment),
+            Self::Draft(draft) => draft.finish(),
+        }
+    }
+}
 
 /// Makes an environment at `root` in place of what is there, while no other process does.
 pub(super) fn create(
@@ -22,38 +99,31 @@ pub(super) fn create(
     let root = std::path::absolute(root)?;
     remove_link(&root)?;
     let lock = EnvironmentLock::take(&root, || {})?;
-    remove::empty(&root)?;
-    let environment = fill(root, python, options, cache)?;
-    lock.release();
-    Ok(environment)
+    begin(root, python, options, cache, lock)?.finish()
 }
 
-/// Opens the environment at `root`, or makes one if there is no whole one; `making` is called before. Another process
+/// Opens the environment at `root`, or begins one if there is no whole one; `making` is called before. Another process
 /// that makes it right now is waited for.
-pub(super) fn open_or_create(
+pub(super) fn open_or_begin(
     root: &Path,
     python: &Interpreter,
     options: &CreateOptions,
     cache: &Cache,
     making: impl FnOnce(),
-) -> Result<Environment, EnvironmentError> {
+) -> Result<Opened, EnvironmentError> {
     let root = std::path::absolute(root)?;
     let whole = || Environment::open(&root, cache).ok().flatten();
     if let Some(environment) = whole() {
-        return Ok(environment);
+        return Ok(Opened::Whole(Box::new(environment)));
     }
     remove_link(&root)?;
     let lock = EnvironmentLock::take(&root, || {})?;
-    let environment = match whole() {
-        Some(environment) => environment,
-        None => {
-            making();
-            remove::empty(&root)?;
-            fill(root, python, options, cache)?
-        }
-    };
-    lock.release();
-    Ok(environment)
+    if let Some(environment) = whole() {
+        return Ok(Opened::Whole(Box::new(environment)));
+    }
+    making();
+    let draft = begin(root, python, options, cache, lock)?;
+    Ok(Opened::Draft(Box::new(draft)))
 }
 
 /// What a link leads to may be more than an environment.
@@ -64,13 +134,15 @@ fn remove_link(root: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Fills an empty folder. `bin/python` comes last: an environment without it counts as broken and is made again.
-fn fill(
+/// Empties the folder `root` and begins an environment in it.
+fn begin(
     root: PathBuf,
     python: &Interpreter,
     options: &CreateOptions,
     cache: &Cache,
-) -> Result<Environment, EnvironmentError> {
+    lock: EnvironmentLock,
+) -> Result<Draft, EnvironmentError> {
+    remove::empty(&root)?;
     let base = Facts::of(&python.base_executable, cache)?;
     let environment = Environment {
         interpreter: Interpreter {
@@ -98,11 +170,14 @@ fn fill(
         fs::write(environment.scripts().join(name), text)?;
     }
     fs::write(root.join("pyvenv.cfg"), configuration(root, &base, options))?;
-    if !options.no_pip {
-        seed::pip(&environment, &base, cache)?;
-    }
-    place_interpreter(&environment, &base, options)?;
-    Ok(environment)
+    Ok(Draft {
+        environment,
+        base,
+        options: options.clone(),
+        cache: cache.clone(),
+        _lock: lock,
+        completed: OnceLock::new(),
+    })
 }
 
 /// Backup programs leave out folders with this file; see <https://bford.info/cachedir/>.

@@ -23,6 +23,7 @@ use rustc_hash::FxHashSet;
 use crate::python::{Interpreter, PythonError};
 
 pub(crate) use configuration::Configuration;
+pub use create::{Draft, Opened};
 pub use lock::EnvironmentLock;
 pub use shell::Shell;
 
@@ -138,19 +139,19 @@ impl Environment {
         create::create(root, python, options, cache)
     }
 
-    /// Opens the environment at `root` if it is whole, else creates one in place of what is there, and calls `making`
-    /// before. Of several processes that do so at once, one creates and the others wait and open.
+    /// Opens the environment at `root` if it is whole, else begins one in place of what is there, and calls `making`
+    /// before. Of several processes that do so at once, one makes it and the others wait and open.
     ///
     /// # Errors
     /// As [`Environment::create`].
-    pub fn open_or_create(
+    pub fn open_or_begin(
         root: &Path,
         python: &Interpreter,
         options: &CreateOptions,
         cache: &Cache,
         making: impl FnOnce(),
-    ) -> Result<Self, EnvironmentError> {
-        create::open_or_create(root, python, options, cache, making)
+    ) -> Result<Opened, EnvironmentError> {
+        create::open_or_begin(root, python, options, cache, making)
     }
 
     /// Removes the environment at `root`, whole or broken. Of a link only the link goes, and a mount point stays as an

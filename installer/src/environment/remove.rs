@@ -16,7 +16,7 @@ pub(super) fn remove(root: &Path) -> io::Result<()> {
     // Not while another process makes it.
     let lock = EnvironmentLock::take(root, || {})?;
     empty(root)?;
-    lock.release();
+    drop(lock);
     match fs::remove_dir(root) {
         Err(error) => match error.kind() {
             // Poetry: a mount point, as containers have them, stays as an empty folder.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{CreateOptions, Environment};
+use super::{CreateOptions, Environment, Opened};
 use crate::python::Interpreter;
 use crate::python::tests::Pythons;
 
@@ -134,6 +134,46 @@ fn what_is_no_environment_or_a_broken_one_is_none() {
             .site_packages()
             .ends_with("lib/python3.12/site-packages")
     );
+}
+
+#[test]
+fn what_is_only_begun_is_made_again() {
+    let pythons = Pythons::new();
+    let python = pythons.add("opt/bin/python3.11", "3.11.7");
+    let python = Interpreter::query(&python, &pythons.cache).unwrap();
+    let root = pythons.path("project/.venv");
+    let mut made = 0;
+    let mut open = || {
+        let options = CreateOptions::default();
+        let opened =
+            Environment::open_or_begin(&root, &python, &options, &pythons.cache, || made += 1);
+        (opened.unwrap(), made)
+    };
+    let is_whole = || {
+        let found = Environment::open(&root, &pythons.cache).unwrap();
+        found.is_some()
+    };
+
+    let (Opened::Draft(draft), 1) = open() else {
+        panic!("nothing is there yet");
+    };
+    assert!(draft.environment().site_packages().is_dir());
+    assert!(!is_whole());
+    // As if the process had been killed.
+    std::fs::write(draft.environment().site_packages().join("half"), "").unwrap();
+    drop(draft);
+    let (Opened::Draft(draft), 2) = open() else {
+        panic!("what is there is not whole");
+    };
+    assert!(!draft.environment().site_packages().join("half").exists());
+    assert!(draft.complete());
+    assert!(is_whole());
+    let made = draft.finish().unwrap();
+    let (Opened::Whole(found), 2) = open() else {
+        panic!("what is there is whole");
+    };
+    assert_eq!(found.root, made.root);
+    assert!(!root.join(".mpoetry.lock").exists());
 }
 
 #[test]

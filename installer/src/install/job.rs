@@ -13,6 +13,7 @@ use crate::build::{BuildError, Kind, Known};
 use crate::fetch::{Fetched, Ranked, sdist_content, sha256_of, unpack_sdist};
 use crate::plan::Operation;
 use crate::title::{full_version, pip_command};
+use crate::trees::Content;
 use crate::wheel::{self, DirectUrl, Linker, Options, StoredWheel, WheelError, file_url};
 
 /// What was built from an sdist.
@@ -223,19 +224,30 @@ impl Run<'_> {
         self.unpack_built(package, &wheel)
     }
 
-    /// Builds and unpacks the wheel of a project that needs no back end. `None` if it does.
+    /// Builds and unpacks the wheel of a folder that needs no back end, and notes what the folder was like. `None` if it
+    /// does.
     pub(super) fn build_native(
         &self,
         package: &LockedPackage,
-        project: &Path,
-        kind: Kind,
+        folder: &Path,
     ) -> Result<Option<StoredWheel>, InstallError> {
-        let output = self.installer.index.cache().temp_dir(Bucket::Builds)?;
         let build = self.installer.build;
-        let wheel = build.native_wheel_of(&package.name, project, kind, output.path());
-        let wheel = wheel.map_err(|error| self.build_failure(package, error))?;
-        let stored = wheel.map(|wheel| self.unpack_built(package, &wheel));
-        Ok(stored.transpose()?.map(|(_, stored)| stored))
+        let output = self.installer.index.cache().temp_dir(Bucket::Builds)?;
+        let pack = || {
+            let content = Content::native(build.rules(), &package.name, folder, package.develop)?;
+            let wheel = content.as_ref().and_then(|content| content.wheel.as_ref());
+            let packed = wheel
+                .map(|wheel| build.pack_native(wheel, output.path()))
+                .transpose()?;
+            Ok(packed.zip(content))
+        };
+        let packed = pack().map_err(|error| self.build_failure(package, error))?;
+        let Some((wheel, content)) = packed else {
+            return Ok(None);
+        };
+        let (_, stored) = self.unpack_built(package, &wheel)?;
+        lock(&self.foreseen).insert(package.name.clone(), content.watched);
+        Ok(Some(stored))
     }
 
     fn unpack_built(

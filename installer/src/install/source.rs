@@ -26,26 +26,59 @@ impl Run<'_> {
             return Ok(());
         };
         let (stored, direct_url) = match source.kind {
+            SourceKind::Directory => return self.install_folder(step, source),
             SourceKind::Git if package.develop => self.clone(step, source)?,
-            SourceKind::Git => (self.checkout(step, source)?, git_url(source)),
-            _ => {
-                let folder = resolve(&self.installer.folder, &source.url);
-                (
-                    self.build_tree(step, &folder, None)?,
-                    directory_url(&folder, package.develop),
-                )
-            }
+            _ => (self.checkout(step, source)?, git_url(source)),
         };
-        if source.kind == SourceKind::Directory {
-            self.check_against_lock(step, &stored)?;
-        } else {
-            check_identity(package, &stored)?;
+        check_identity(package, &stored)?;
+        self.install_tree(step, &stored, direct_url)
+    }
+
+    fn install_folder(&self, step: Step<'_>, source: &LockedSource) -> Result<(), InstallError> {
+        let folder = resolve(&self.installer.folder, &source.url);
+        let stored = match self.build_native(step.package, &folder)? {
+            Some(stored) => stored,
+            None => self.build_tree(step, &folder, None)?,
+        };
+        self.install_built(step, &folder, &stored)
+    }
+
+    /// Installs an editable folder before its turn if it takes no back end to build its wheel. What is wrong with it is
+    /// told in its turn.
+    pub(super) fn install_early(&self, step: Step<'_>) {
+        let package = step.package;
+        let source = package.source.as_ref();
+        let Some(source) = source.filter(|source| source.kind == SourceKind::Directory) else {
+            return;
+        };
+        let folder = resolve(&self.installer.folder, &source.url);
+        if let Ok(Some(stored)) = self.build_native(package, &folder) {
+            self.step(step, || self.install_built(step, &folder, &stored));
+            lock(&self.early).insert(package.name.clone());
         }
+    }
+
+    fn install_built(
+        &self,
+        step: Step<'_>,
+        folder: &Path,
+        stored: &StoredWheel,
+    ) -> Result<(), InstallError> {
+        self.check_against_lock(step, stored)?;
+        self.install_tree(step, stored, directory_url(folder, step.package.develop))
+    }
+
+    fn install_tree(
+        &self,
+        step: Step<'_>,
+        stored: &StoredWheel,
+        direct_url: DirectUrl,
+    ) -> Result<(), InstallError> {
         let options = Options {
             direct_url: Some(direct_url),
         };
-        self.install(step, &stored, &options)
-            .map_err(|error| InstallError::failed(&package.pretty_name, error))
+        self.install(step, stored, &options)
+            .map_err(|error| InstallError::failed(&step.package.pretty_name, error))
     }
 
     /// What a folder holds may have got another version or more requirements since it was locked. That is worth a
@@ -103,31 +136,13 @@ impl Run<'_> {
         unlocked.map(|name| name.to_string()).collect()
     }
 
-    /// Builds the wheel of a folder before its turn, if that takes no back end. What fails is told when it fails again.
-    pub(super) fn build_ahead(&self, step: Step<'_>) {
-        let package = step.package;
-        let source = package.source.as_ref();
-        let Some(source) = source.filter(|source| source.kind == SourceKind::Directory) else {
-            return;
-        };
-        let folder = resolve(&self.installer.folder, &source.url);
-        if let Ok(Some(stored)) = self.build_native(package, &folder, kind(package)) {
-            lock(&self.ahead).insert(package.name.clone(), stored);
-        }
-    }
-
     fn build_tree(
         &self,
         step: Step<'_>,
         project: &Path,
         content: Option<&str>,
     ) -> Result<StoredWheel, InstallError> {
-        let package = step.package;
-        if let Some(stored) = lock(&self.ahead).remove(&package.name) {
-            self.reporter.building(step.operation);
-            return Ok(stored);
-        }
-        Ok(self.build(step, project, kind(package), content)?.1)
+        Ok(self.build(step, project, kind(step.package), content)?.1)
     }
 
     /// Poetry: a git package with `develop` is cloned into the environment's `src`, and from then on a directory.

@@ -128,12 +128,14 @@ impl Scene {
             build: &build,
             policy: &crate::fetch::BinaryPolicy::default(),
             environment: &self.fixture.environment,
+            draft: None,
             folder: self.folder().to_owned(),
             runtime: self.runtime.handle().clone(),
             workers: 2,
             compile: false,
+            turns: None,
         };
-        installer.run(plan, &self.seen)
+        installer.run(plan, &self.seen).map(drop)
     }
 
     fn names(&self) -> Vec<String> {

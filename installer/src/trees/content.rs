@@ -32,12 +32,12 @@ const LEFT_BEHIND: [&str; 2] = ["build", "dist"];
 const LARGEST: u64 = 4 << 20;
 
 /// What would be installed from a folder.
-pub(super) struct Content {
-    pub(super) watched: Watched,
+pub(crate) struct Content {
+    pub(crate) watched: Watched,
     /// Of the sources, if a back end of its own builds them.
     pub(super) digest: Option<String>,
     /// The files of the wheel, if it is built natively.
-    wheel: Option<WheelContent>,
+    pub(crate) wheel: Option<WheelContent>,
 }
 
 impl Content {
@@ -54,9 +54,8 @@ impl Content {
         if !folder.is_dir() {
             return Ok(None);
         }
-        let kind = if develop { Kind::Editable } else { Kind::Wheel };
-        if let Some(project) = rules.native_project(name, folder)? {
-            return Self::native(&project, kind).map(Some);
+        if let Some(content) = Self::native(rules, name, folder, develop)? {
+            return Ok(Some(content));
         }
         let files = if develop {
             manifests(folder)
@@ -70,7 +69,24 @@ impl Content {
         }))
     }
 
-    fn native(project: &Project, kind: Kind) -> Result<Self, BuildError> {
+    /// Of a project that is built natively; `None` if it is not.
+    ///
+    /// # Errors
+    /// When it can't be built.
+    pub(crate) fn native(
+        rules: &BuildRules,
+        name: &PackageName,
+        folder: &Path,
+        develop: bool,
+    ) -> Result<Option<Self>, BuildError> {
+        let project = rules.native_project(name, folder)?;
+        project
+            .map(|project| Self::of(&project, develop))
+            .transpose()
+    }
+
+    fn of(project: &Project, develop: bool) -> Result<Self, BuildError> {
+        let kind = if develop { Kind::Editable } else { Kind::Wheel };
         let root = fs_err::canonicalize(&project.root)?;
         let wheel = WheelContent::read(project, kind)?;
         let scripts = file_scripts(project)

@@ -24,7 +24,7 @@ use resolver::name::PackageName;
 use resolver::unchanged::Stat;
 use serde::{Deserialize, Serialize};
 
-use self::content::Content;
+pub(crate) use self::content::Content;
 use self::watch::Watched;
 use crate::build::{BuildRules, write_atomically};
 use crate::environment::{Environment, EnvironmentError, Installed};
@@ -49,6 +49,17 @@ pub struct Trees {
     notes: BTreeMap<PackageName, Note>,
     /// The installed RECORDs of what was not found to be the same.
     stale: BTreeMap<PackageName, Option<Stat>>,
+}
+
+/// What the folders of packages were like just before these were installed. What a back end of its own builds is not
+/// among them: it may leave files in the folder.
+#[derive(Debug, Default)]
+pub struct Foreseen(BTreeMap<PackageName, Watched>);
+
+impl Foreseen {
+    pub(crate) fn insert(&mut self, name: PackageName, watched: Watched) {
+        self.0.insert(name, watched);
+    }
 }
 
 /// What is noted of a package that was installed from a folder.
@@ -124,7 +135,8 @@ impl Trees {
         states
     }
 
-    /// Notes what has just been installed from folders: of packages of a lock that are in the environment.
+    /// Notes what has just been installed from folders: of packages of a lock that are in the environment. What was
+    /// `foreseen` need not be read again; if it has changed meanwhile, that shows the next time.
     ///
     /// # Errors
     /// When the environment can't be listed.
@@ -132,6 +144,7 @@ impl Trees {
         &mut self,
         packages: &[LockedPackage],
         world: World<'_>,
+        foreseen: Option<&Foreseen>,
     ) -> Result<(), EnvironmentError> {
         let trees: Vec<(&LockedPackage, Origin)> = packages
             .iter()
@@ -149,7 +162,7 @@ impl Trees {
             if is_stale || !is_from(found, &origin) || self.is_noted(package, &origin, found) {
                 return None;
             }
-            let note = take_note(package, origin, found, world);
+            let note = take_note(package, origin, found, world, foreseen);
             Some((package.name.clone(), note))
         });
         let notes: Vec<(PackageName, Note)> = notes.collect();
@@ -232,17 +245,23 @@ impl Trees {
     }
 }
 
-fn take_note(package: &LockedPackage, origin: Origin, found: &Installed, world: World<'_>) -> Note {
-    let content = match origin.commit {
-        Some(_) => None,
-        None => Content::read(&package.name, &origin.folder, origin.develop, world.rules)
+fn take_note(
+    package: &LockedPackage,
+    origin: Origin,
+    found: &Installed,
+    world: World<'_>,
+    foreseen: Option<&Foreseen>,
+) -> Note {
+    let (name, folder) = (&package.name, &origin.folder);
+    let (watched, digest) = match (&origin.commit, foreseen.and_then(|it| it.0.get(name))) {
+        (Some(_), _) => Default::default(),
+        (None, Some(watched)) => (watched.clone(), None),
+        (None, None) => Content::read(name, folder, origin.develop, world.rules)
             .ok()
-            .flatten(),
+            .flatten()
+            .map(|content| (content.watched, content.digest))
+            .unwrap_or_default(),
     };
-    let (watched, digest) = content.map_or_else(
-        || (Watched::nothing(), None),
-        |content| (content.watched, content.digest),
-    );
     Note {
         origin,
         record: Stat::of_any(&record_of(found)),

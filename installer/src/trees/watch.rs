@@ -9,18 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use super::reliable;
 
-/// Files and folders, each with what the file system said of it.
+/// Files and folders, each with what the file system said of it. By default there are none, and nothing that could move.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-pub(super) struct Watched {
+pub(crate) struct Watched {
     places: Vec<(PathBuf, Option<Stat>)>,
 }
 
 impl Watched {
-    /// Nothing that could move.
-    pub(super) fn nothing() -> Self {
-        Self::default()
-    }
-
     /// Files, and all folders above them up to `top`: a file that comes or goes shows in its folder.
     pub(super) fn files(top: &Path, files: impl IntoIterator<Item = PathBuf>) -> Self {
         let mut paths = BTreeSet::from([top.to_owned()]);

@@ -144,11 +144,7 @@ pub(crate) fn build_wheel(
     output: &Path,
     timestamp: Timestamp,
 ) -> Result<PathBuf, BuildError> {
-    let wheel = WheelContent::read(project, kind)?;
-    let path = output.join(wheel.name.file());
-    let bytes = wheel.pack(timestamp, &path)?;
-    write_atomically(&path, &bytes, 0o644)?;
-    Ok(path)
+    WheelContent::read(project, kind)?.write(output, timestamp)
 }
 
 /// All that goes into a wheel, but RECORD, in the order of the archive.
@@ -202,6 +198,17 @@ impl WheelContent {
             members,
             sources,
         })
+    }
+
+    /// Writes the wheel into the folder `output` and returns its path.
+    ///
+    /// # Errors
+    /// When it is too large or can't be written.
+    pub(crate) fn write(&self, output: &Path, timestamp: Timestamp) -> Result<PathBuf, BuildError> {
+        let path = output.join(self.name.file());
+        let bytes = self.pack(timestamp, &path)?;
+        write_atomically(&path, &bytes, 0o644)?;
+        Ok(path)
     }
 
     /// The bytes of the wheel. `path` is named in errors.
