@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::io::IsTerminal;
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::SystemTime;
 
 use installer::build::{BuildFrontend, BuildRules};
@@ -20,7 +20,7 @@ use resolver::index::{Access, Builder, Index, IndexSettings, Place, TooYoung, Va
 use resolver::lock::Lockfile;
 use resolver::metadata::Metadata;
 use resolver::name::PackageName;
-use resolver::project::Project;
+use resolver::project::{Project, parse_toml};
 use resolver::requirement::Origin;
 use resolver::solver::{self, Part, Reporter, Request};
 use resolver::version::Version;
@@ -32,6 +32,7 @@ use crate::environment::{self, Environments, Surroundings};
 use crate::failure::{self, Failure};
 use crate::keyring::Keyring;
 use crate::log;
+use crate::memory;
 use crate::plugins;
 use crate::progress::{Notes, Resolving};
 use crate::remote_cache::RemoteCacheArgs;
@@ -249,7 +250,7 @@ impl<'a> Context<'a> {
         once(&self.manifest, || {
             let path = self.root()?.join("pyproject.toml");
             let text = fs_err::read_to_string(&path).map_err(Failure::caused)?;
-            match text.parse() {
+            match parse_toml(&text) {
                 Ok(table) => Ok(table),
                 // The project's own reader has the right words for what is wrong.
                 Err(error) => match self.project() {
@@ -384,30 +385,45 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// As [`Context::environment`], but one that has to be made is only begun: whoever gets the draft finishes it. The
-    /// answer to something `other` is looked for at the same time.
-    pub(crate) fn begin_environment_and<T>(
+    /// As [`Context::environment`], for whoever need not wait until it is complete: `then` gets the draft, if one had to
+    /// be begun, and the answer to what was looked for `meanwhile`.
+    ///
+    /// # Errors
+    /// As [`Context::environment`], or what `then` fails with.
+    pub(crate) fn environment_in_the_making<T, R>(
         &self,
-        other: impl FnOnce() -> T,
-    ) -> (Result<Option<Box<Draft>>, Failure>, T) {
-        let (environments, project) = match (self.environments(), self.project()) {
-            (Ok(environments), Ok(project)) => (environments, project),
-            (Err(failure), _) | (_, Err(failure)) => return (Err(failure), other()),
-        };
-        let (opened, answer) = std::thread::scope(|threads| {
-            let opened = threads.spawn(|| environments.begin(project, self.console));
-            let answer = other();
-            (opened.join(), answer)
-        });
-        let opened = opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        let known = opened.and_then(|opened| {
-            self.environment_by(|| Ok(opened.environment().clone()))?;
-            Ok(match opened {
-                Opened::Whole(_) => None,
-                Opened::Draft(draft) => Some(draft),
-            })
-        });
-        (known, answer)
+        meanwhile: impl FnOnce() -> T,
+        then: impl FnOnce(Option<&Draft>, T) -> Result<R, Failure>,
+    ) -> Result<R, Failure> {
+        let (environments, project) = (self.environments()?, self.project()?);
+        let console = self.console;
+        std::thread::scope(|threads| {
+            let (tell, told) = mpsc::channel();
+            let making = threads.spawn(move || {
+                let opened = Arc::new(environments.begin(project, console)?);
+                // Who does not listen any more has failed.
+                tell.send(Arc::clone(&opened)).ok();
+                if let Opened::Draft(draft) = &*opened {
+                    draft.complete();
+                }
+                Ok::<_, Failure>(opened)
+            });
+            let answer = meanwhile();
+            let done = told.recv().ok().map(|opened| {
+                self.environment_by(|| Ok(opened.environment().clone()))?;
+                let draft = match &*opened {
+                    Opened::Whole(_) => None,
+                    Opened::Draft(draft) => Some(&**draft),
+                };
+                then(draft, answer)
+            });
+            let made = making.join();
+            let opened = made.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            if let Some(opened) = Arc::into_inner(opened) {
+                opened.finish()?;
+            }
+            done.unwrap_or_else(|| Err(Failure::silent()))
+        })
     }
 
     /// The project's environment as it is. Makes none.
@@ -743,6 +759,7 @@ impl<'a> Context<'a> {
         request: &Request,
         reporter: &dyn Reporter,
     ) -> Result<Lockfile, Failure> {
+        memory::give_back_at_once();
         let runtime = self.runtime()?.handle();
         let index = self.index()?;
         let result = solver::resolve(project, previous, request, index, runtime, reporter);

@@ -17,6 +17,7 @@ mod json;
 mod keyring;
 mod log;
 mod lookup;
+mod memory;
 mod plugins;
 mod progress;
 mod python_text;
@@ -68,19 +69,15 @@ fn start(words: Words, console: &Console) -> Result<u8, Failure> {
         return Ok(0);
     };
     exit_on_interrupt();
-    keep_no_freed_memory();
+    // An installation may find everything in place, and be over before that pays.
+    if !matches!(
+        cli.command,
+        cli::Command::Install(_) | cli::Command::Sync(_)
+    ) {
+        memory::give_back_at_once();
+    }
     let context = Context::new(console, start, &cli.globals);
     commands::run(&context, &cli.command)
-}
-
-/// Has freed memory given back at once. Kept for a while, as is mimalloc's habit, it adds up over the threads that read
-/// pages or unpack wheels: the peak of a large lock from an empty cache is 80 MB, it would be 200.
-#[expect(unsafe_code, reason = "mimalloc's options have no safe interface")]
-fn keep_no_freed_memory() {
-    /// `mi_option_purge_delay`, which the bindings leave out: milliseconds.
-    const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
-    // SAFETY: the option exists, any number is a delay, and no other thread has been started that could read it.
-    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, 0) };
 }
 
 /// Poetry: Ctrl-C ends with exit code 1. Files are written beside their place and renamed, so nothing is left

@@ -26,6 +26,7 @@ use resolver::version::Version;
 
 use self::order::InOrder;
 use crate::console::{BOLD, Console, DARK, ERROR, INFO, NAME, VALUE, WARNING};
+use crate::memory;
 
 /// A run that is over by then draws nothing.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -244,6 +245,10 @@ impl installer::install::Reporter for Installing<'_> {
                 received: 0,
             });
         });
+    }
+
+    fn fetching(&self) {
+        memory::give_back_at_once();
     }
 
     fn downloaded(&self, operation: &Operation, bytes: u64, total: Option<u64>) {

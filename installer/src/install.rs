@@ -29,7 +29,7 @@ use crate::build::BuildFrontend;
 use crate::environment::{Draft, Environment, Installed};
 use crate::fetch::{BinaryPolicy, Fetched, Fetcher, Ranked};
 use crate::plan::{Operation, Plan, Turn};
-use crate::trees::{Foreseen, clone_folder};
+use crate::trees::{SeenTrees, clone_folder};
 use crate::wheel::{Linker, Site, Store, file_url, remove, remove_leftovers, remove_stray};
 
 pub use error::InstallError;
@@ -39,6 +39,8 @@ pub(crate) use job::built_wheel;
 pub trait Reporter: Send + Sync {
     /// An operation starts (Poetry prints its line now, without a terminal), or its turn to be skipped has come.
     fn started(&self, _operation: &Operation) {}
+    /// Archives are going to be fetched, unpacked or built, which takes memory.
+    fn fetching(&self) {}
     /// Bytes of an archive have arrived.
     fn downloaded(&self, _operation: &Operation, _bytes: u64, _total: Option<u64>) {}
     /// An operation's wheel is being built from source.
@@ -84,9 +86,9 @@ impl Installer<'_> {
     ///
     /// # Errors
     /// The first failure; what runs then is finished, what is queued is dropped.
-    pub fn run(&self, plan: &Plan, reporter: &dyn Reporter) -> Result<Foreseen, InstallError> {
+    pub fn run(&self, plan: &Plan, reporter: &dyn Reporter) -> Result<SeenTrees, InstallError> {
         if !plan.has_work() {
-            return Ok(Foreseen::default());
+            return Ok(SeenTrees::default());
         }
         let waiting = || {
             reporter
@@ -124,7 +126,7 @@ impl Installer<'_> {
             notices: Mutex::default(),
             modules: Mutex::default(),
             early: Mutex::default(),
-            foreseen: Mutex::default(),
+            seen: Mutex::default(),
         };
         let began = Instant::now();
         run.all(plan);
@@ -154,8 +156,8 @@ struct Run<'a> {
     modules: Mutex<Vec<PathBuf>>,
     /// What was installed before its turn.
     early: Mutex<FxHashSet<PackageName>>,
-    /// The folders that were installed from, as they were before.
-    foreseen: Mutex<Foreseen>,
+    /// The folders that were installed from.
+    seen: Mutex<SeenTrees>,
 }
 
 /// A package to bring in, and what it replaces.
@@ -249,7 +251,7 @@ impl Run<'_> {
         self.stopped.load(Ordering::Relaxed)
     }
 
-    fn end(self) -> Result<Foreseen, InstallError> {
+    fn end(self) -> Result<SeenTrees, InstallError> {
         let mut notices = self
             .notices
             .into_inner()
@@ -265,7 +267,7 @@ impl Run<'_> {
         {
             Some(error) => Err(error),
             None => Ok(self
-                .foreseen
+                .seen
                 .into_inner()
                 .unwrap_or_else(PoisonError::into_inner)),
         }
@@ -348,6 +350,9 @@ impl Run<'_> {
             sorted = self.sort(steps);
             turn
         });
+        if sorted.lacks_something() {
+            self.reporter.fetching();
+        }
         let Sorted { here, elsewhere } = sorted;
         let (sender, receiver) = mpsc::channel();
         std::thread::scope(|threads| {

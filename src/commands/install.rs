@@ -9,7 +9,7 @@ use installer::environment::{Draft, Environment, Installed};
 use installer::fetch;
 use installer::install::{InstallError, Installer};
 use installer::plan::{Plan, PlanOptions, Selection};
-use installer::trees::{Foreseen, Trees, World};
+use installer::trees::{SeenTrees, Trees, World};
 use resolver::lock::{LockError, Lockfile};
 use resolver::name::GroupName;
 use resolver::project::Project;
@@ -116,20 +116,10 @@ fn install_one(cx: &Context, args: &WhatArgs, removal: Removal) -> Result<(), Fa
         cx.environment()?;
         return install_into(cx, args, removal, Start::default());
     }
-    let (draft, lockfile) = cx.begin_environment_and(|| fetch_ahead(cx, project, args));
-    let Some(draft) = draft? else {
-        return install_into(cx, args, removal, Start::default());
-    };
-    let installed = std::thread::scope(|threads| {
-        threads.spawn(|| draft.complete());
-        let start = Start {
-            lockfile,
-            draft: Some(&draft),
-        };
-        install_into(cx, args, removal, start)
-    });
-    draft.finish()?;
-    installed
+    cx.environment_in_the_making(
+        || fetch_ahead(cx, project, args),
+        |draft, lockfile| install_into(cx, args, removal, Start { lockfile, draft }),
+    )
 }
 
 /// What an installation has when it starts.
@@ -323,23 +313,28 @@ pub(crate) fn bring(
     if let Some(problem) = plan.missing_source(world.folder) {
         return Err(Failure::new(problem));
     }
-    let done = carry_out(cx, environment, &plan, how);
+    let (seen, failure) = match carry_out(cx, environment, &plan, how) {
+        Ok(seen) => (seen, None),
+        Err(failure) => (SeenTrees::default(), Some(failure)),
+    };
     if how.draft.is_some_and(|draft| !draft.complete()) {
         // Whoever finishes it tells why.
         return Err(Failure::silent());
     }
     if !how.dry_run {
         if plan.has_work() {
-            let foreseen = done.as_ref().ok();
-            trees.note(&lockfile.packages, world, foreseen)?;
+            trees.note(&lockfile.packages, world, seen)?;
         }
         trees.write();
     }
     let settled_by = || trees.places().map(Path::to_owned).collect();
-    done.map(|_| Brought {
-        installed,
-        settled_by: (!plan.has_work()).then(settled_by),
-    })
+    match failure {
+        Some(failure) => Err(failure),
+        None => Ok(Brought {
+            installed,
+            settled_by: (!plan.has_work()).then(settled_by),
+        }),
+    }
 }
 
 /// Carries out a plan. Returns what was seen of folders on the way.
@@ -348,14 +343,14 @@ fn carry_out(
     environment: &Environment,
     plan: &Plan,
     how: How<'_>,
-) -> Result<Foreseen, Failure> {
+) -> Result<SeenTrees, Failure> {
     let project = cx.project()?;
     progress::print_summary(cx.console, plan, how.verbose);
     if how.dry_run || !plan.has_work() {
         if how.verbose {
             progress::print_operations(cx.console, plan, &project.root);
         }
-        return Ok(Foreseen::default());
+        return Ok(SeenTrees::default());
     }
     cx.tell_unheeded_settings();
     let installer = Installer {

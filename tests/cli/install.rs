@@ -556,6 +556,31 @@ fn installed(fx: &Fixture) -> Vec<String> {
     found
 }
 
+/// The environment's own pip comes while packages are installed, unless the lock has something to say about it.
+#[test]
+fn a_locked_pip_replaces_the_one_that_an_environment_starts_with() {
+    let fx = super::service();
+    fx.index().publish(&Wheel::new("pip", "99.0"));
+    fx.edit(
+        "pyproject.toml",
+        "\"web (>=1.0,<2.0)\"",
+        "\"web (>=1.0,<2.0)\", \"pip\"",
+    );
+    fx.mpoetry(["lock"]).success();
+    for words in [["install"], ["sync"]] {
+        let told = fx.mpoetry(words).success().stdout;
+        assert!(
+            told.contains("3 installs, 1 update, 0 removals") && told.contains("-> 99.0)"),
+            "{told}"
+        );
+        let library = fx.list(".venv/lib").pop().expect("a folder");
+        let mut names = fx.list(&format!(".venv/lib/{library}/site-packages"));
+        names.retain(|name| name.starts_with("pip"));
+        assert_eq!(names, ["pip", "pip-99.0.dist-info"]);
+        fx.remove(".venv");
+    }
+}
+
 #[test]
 fn sync_takes_the_options_of_install() {
     let fx = super::locked_service();

@@ -4,6 +4,7 @@
 //! small, so it is written here: local headers without data descriptors, then the directory, as Python's
 //! `zipfile` does it.
 
+use std::borrow::Cow;
 use std::io::{Read, Write};
 use std::path::Path;
 
@@ -108,8 +109,18 @@ fn quoted(field: &str) -> String {
     }
 }
 
+/// What is done to the members of an archive.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Packing {
+    /// They are compressed as poetry-core does it.
+    Deflated,
+    /// Nothing: for archives that nobody keeps.
+    Stored,
+}
+
 /// A zip archive in the making, in memory.
 pub(crate) struct Archive {
+    packing: Packing,
     timestamp: Timestamp,
     bytes: Vec<u8>,
     directory: Vec<u8>,
@@ -118,8 +129,9 @@ pub(crate) struct Archive {
 }
 
 impl Archive {
-    fn new(timestamp: Timestamp) -> Self {
+    fn new(packing: Packing, timestamp: Timestamp) -> Self {
         Self {
+            packing,
             timestamp,
             bytes: Vec::new(),
             directory: Vec::new(),
@@ -147,16 +159,21 @@ impl Archive {
     }
 
     fn add_unrecorded(&mut self, name: &str, content: &[u8], mode: u32) -> Result<(), BuildError> {
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::new(6));
-        encoder.write_all(content)?;
-        let compressed = encoder.finish()?;
+        let (method, compressed) = match self.packing {
+            Packing::Deflated => {
+                let mut encoder = DeflateEncoder::new(Vec::new(), Compression::new(6));
+                encoder.write_all(content)?;
+                (8, Cow::from(encoder.finish()?))
+            }
+            Packing::Stored => (0, Cow::from(content)),
+        };
         let mut checksum = flate2::Crc::new();
         checksum.update(content);
 
         // What the local header and the directory have in common.
         let mut shared = Vec::with_capacity(26);
         let flags: u16 = if name.is_ascii() { 0 } else { 0x800 };
-        for number in [20, flags, 8, self.timestamp.time, self.timestamp.date] {
+        for number in [20, flags, method, self.timestamp.time, self.timestamp.date] {
             shared.extend_from_slice(&number.to_le_bytes());
         }
         shared.extend_from_slice(&checksum.sum().to_le_bytes());
@@ -191,10 +208,11 @@ impl Archive {
         members: &[Member],
         record: &str,
         record_mode: u32,
+        packing: Packing,
         timestamp: Timestamp,
         path: &Path,
     ) -> Result<Vec<u8>, BuildError> {
-        let mut archive = Self::new(timestamp);
+        let mut archive = Self::new(packing, timestamp);
         for member in members {
             archive.add(&member.name, &member.content, member.mode)?;
         }
@@ -211,7 +229,7 @@ impl Archive {
         timestamp: Timestamp,
         path: &Path,
     ) -> Result<Vec<u8>, BuildError> {
-        let mut archive = Self::new(timestamp);
+        let mut archive = Self::new(Packing::Deflated, timestamp);
         for member in members {
             archive.add_unrecorded(&member.name, &member.content, member.mode)?;
         }
@@ -311,7 +329,9 @@ fn truncated(length: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Archive, GENERATED, REGULAR, RecordRow, Timestamp, read_members, record_text};
+    use super::{
+        Archive, GENERATED, Packing, REGULAR, RecordRow, Timestamp, read_members, record_text,
+    };
 
     #[test]
     fn dates_follow_the_epoch() {
@@ -331,37 +351,39 @@ mod tests {
 
     #[test]
     fn an_archive_reads_back() {
-        let mut archive = Archive::new(Timestamp::DEFAULT);
-        archive.add("a/é.py", b"x = 1\n", REGULAR).unwrap();
-        archive.add("empty", b"", 0o100_755).unwrap();
-        archive.add_record("d/RECORD", GENERATED).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.whl");
-        std::fs::write(&path, archive.finish(&path).unwrap()).unwrap();
+        for packing in [Packing::Deflated, Packing::Stored] {
+            let mut archive = Archive::new(packing, Timestamp::DEFAULT);
+            archive.add("a/é.py", b"x = 1\n", REGULAR).unwrap();
+            archive.add("empty", b"", 0o100_755).unwrap();
+            archive.add_record("d/RECORD", GENERATED).unwrap();
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("x.whl");
+            std::fs::write(&path, archive.finish(&path).unwrap()).unwrap();
 
-        let seen: Vec<_> = read_members(&path)
-            .unwrap()
-            .into_iter()
-            .map(|member| {
-                (
-                    member.name,
-                    member.mode,
-                    String::from_utf8(member.content).unwrap(),
-                )
-            })
-            .collect();
-        let record = "a/é.py,sha256=nia_NpkRxFwkPGhBR7I_yeHc_PJX0pmhxjIBam_NM_Q,6\n\
-                      empty,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0\n\
-                      d/RECORD,,\n";
-        let expected = [
-            ("a/é.py", 0o100_644, "x = 1\n"),
-            ("empty", 0o100_755, ""),
-            ("d/RECORD", 0o644, record),
-        ];
-        assert_eq!(
-            seen,
-            expected.map(|(name, mode, text)| (name.to_owned(), mode, text.to_owned()))
-        );
+            let seen: Vec<_> = read_members(&path)
+                .unwrap()
+                .into_iter()
+                .map(|member| {
+                    (
+                        member.name,
+                        member.mode,
+                        String::from_utf8(member.content).unwrap(),
+                    )
+                })
+                .collect();
+            let record = "a/é.py,sha256=nia_NpkRxFwkPGhBR7I_yeHc_PJX0pmhxjIBam_NM_Q,6\n\
+                          empty,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0\n\
+                          d/RECORD,,\n";
+            let expected = [
+                ("a/é.py", 0o100_644, "x = 1\n"),
+                ("empty", 0o100_755, ""),
+                ("d/RECORD", 0o644, record),
+            ];
+            assert_eq!(
+                seen,
+                expected.map(|(name, mode, text)| (name.to_owned(), mode, text.to_owned()))
+            );
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use resolver::project::parse_toml;
 use serde_json::{Value, json};
 use toml::Table;
 
@@ -104,10 +105,12 @@ fn read_toml(file: &Path) -> Result<Option<Table>, BuildError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    text.parse().map(Some).map_err(|source| BuildError::Toml {
-        path: file.to_owned(),
-        source: Box::new(source),
-    })
+    parse_toml(&text)
+        .map(Some)
+        .map_err(|source| BuildError::Toml {
+            path: file.to_owned(),
+            source,
+        })
 }
 
 /// A back end, ready to be called.

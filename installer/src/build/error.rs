@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
-use resolver::project::ProjectError;
+use resolver::project::{ProjectError, TomlFault};
 
 /// Why a build failed. Where Poetry has a text for it, the text is Poetry's.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +89,7 @@ pub enum BuildError {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        source: Box<toml::de::Error>,
+        source: TomlFault,
     },
     /// A `[build-system]` that breaks a rule of PEP 517 or PEP 518.
     #[error("[build-system] in `{}` is not valid: {reason}", .path.display())]

@@ -27,7 +27,7 @@ use resolver::project::Project;
 use resolver::version::Version;
 use serde_json::{Value, json};
 
-use self::archive::Timestamp;
+use self::archive::{Packing, Timestamp};
 pub(crate) use self::archive::{RecordRow, record_text};
 use self::backend::{Backend, BuildSystem, SOURCE_DATE_EPOCH};
 pub use self::error::BuildError;
@@ -290,16 +290,16 @@ impl BuildFrontend {
         Ok(made.path)
     }
 
-    /// Builds a wheel of what was read of a project that takes no back end of its own.
+    /// The bytes of a wheel of a project that takes no back end of its own, as it is installed and then forgotten.
     ///
     /// # Errors
-    /// When it can't be written.
-    pub(crate) fn pack_native(
+    /// When it is too large.
+    pub(crate) fn pack_to_install(
         &self,
         wheel: &native::wheel::WheelContent,
-        output: &Path,
-    ) -> Result<PathBuf, BuildError> {
-        wheel.write(output, self.timestamp())
+    ) -> Result<Vec<u8>, BuildError> {
+        let path = wheel.name.file();
+        wheel.pack(Packing::Stored, self.timestamp(), Path::new(&path))
     }
 
     /// Has the back end of `project` build an archive and puts it into `output`. `settings` are the back end's own. A

@@ -20,7 +20,8 @@ use sha2::{Digest, Sha256};
 use super::pin::{Pins, with_version};
 use super::{BundleError, Reporter, Waiting, tree};
 use crate::build::archive::{
-    Archive, EXECUTABLE, GENERATED, Member, REGULAR, Timestamp, is_dist_info_file, read_members,
+    Archive, EXECUTABLE, GENERATED, Member, Packing, REGULAR, Timestamp, is_dist_info_file,
+    read_members,
 };
 use crate::build::backend::BuildSystem;
 use crate::build::native::wheel::WheelContent;
@@ -180,6 +181,7 @@ impl Local<'_> {
                 &wheel.members,
                 &wheel.record,
                 wheel.record_mode,
+                Packing::Deflated,
                 timestamp,
                 &path,
             )

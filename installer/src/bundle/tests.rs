@@ -18,7 +18,7 @@ use super::{
     Target, read_lock,
 };
 use crate::build::BuildFrontend;
-use crate::build::archive::{Archive, Member, REGULAR, Timestamp, read_members};
+use crate::build::archive::{Archive, Member, Packing, REGULAR, Timestamp, read_members};
 use crate::plan::Selection;
 use crate::python::Interpreter;
 
@@ -290,6 +290,7 @@ fn vendored_wheel() -> Vec<u8> {
         &members,
         record,
         REGULAR,
+        Packing::Deflated,
         Timestamp::DEFAULT,
         Path::new(VENDORED),
     )

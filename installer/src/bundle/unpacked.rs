@@ -155,7 +155,7 @@ pub(super) fn searched_layers() -> String {
 }
 
 fn is_installer(file: &StoredFile, dist_info: &str) -> bool {
-    file.path
+    file.path()
         .strip_prefix(dist_info)
         .is_some_and(|inside| inside == "/INSTALLER")
 }
@@ -163,9 +163,9 @@ fn is_installer(file: &StoredFile, dist_info: &str) -> bool {
 /// Where a file goes: its path, and what stands before it, seen from the folder of modules.
 fn place(file: &StoredFile, distribution: &str) -> (String, &'static str) {
     match file.scheme {
-        Scheme::Purelib | Scheme::Platlib | Scheme::Data => (file.path.clone(), ""),
-        Scheme::Scripts => (file.path.clone(), "../bin/"),
-        Scheme::Headers => (format!("{distribution}/{}", file.path), "include/"),
+        Scheme::Purelib | Scheme::Platlib | Scheme::Data => (file.path().to_owned(), ""),
+        Scheme::Scripts => (file.path().to_owned(), "../bin/"),
+        Scheme::Headers => (format!("{distribution}/{}", file.path()), "include/"),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use resolver::cache::{Bucket, Cache};
+use resolver::dist::Hash;
 use resolver::git_url::without_credentials;
 use resolver::lock::{LockedPackage, SourceKind};
 use resolver::name::PackageName;
@@ -13,7 +14,7 @@ use crate::build::{BuildError, Kind, Known};
 use crate::fetch::{Fetched, Ranked, sdist_content, sha256_of, unpack_sdist};
 use crate::plan::Operation;
 use crate::title::{full_version, pip_command};
-use crate::trees::Content;
+use crate::trees::{Content, Watched};
 use crate::wheel::{self, DirectUrl, Linker, Options, StoredWheel, WheelError, file_url};
 
 /// What was built from an sdist.
@@ -224,30 +225,37 @@ impl Run<'_> {
         self.unpack_built(package, &wheel)
     }
 
-    /// Builds and unpacks the wheel of a folder that needs no back end, and notes what the folder was like. `None` if it
+    /// Builds and unpacks the wheel of a folder that needs no back end, and tells what the folder was like. `None` if it
     /// does.
     pub(super) fn build_native(
         &self,
         package: &LockedPackage,
         folder: &Path,
-    ) -> Result<Option<StoredWheel>, InstallError> {
+    ) -> Result<Option<(StoredWheel, Watched)>, InstallError> {
         let build = self.installer.build;
-        let output = self.installer.index.cache().temp_dir(Bucket::Builds)?;
         let pack = || {
             let content = Content::native(build.rules(), &package.name, folder, package.develop)?;
-            let wheel = content.as_ref().and_then(|content| content.wheel.as_ref());
-            let packed = wheel
-                .map(|wheel| build.pack_native(wheel, output.path()))
-                .transpose()?;
-            Ok(packed.zip(content))
+            let Some((wheel, watched)) = content.and_then(|it| Some((it.wheel?, it.watched)))
+            else {
+                return Ok(None);
+            };
+            let bytes = build.pack_to_install(&wheel)?;
+            Ok(Some((wheel.name.file(), bytes, watched)))
         };
         let packed = pack().map_err(|error| self.build_failure(package, error))?;
-        let Some((wheel, content)) = packed else {
+        let Some((file, bytes, watched)) = packed else {
             return Ok(None);
         };
-        let (_, stored) = self.unpack_built(package, &wheel)?;
-        lock(&self.foreseen).insert(package.name.clone(), content.watched);
-        Ok(Some(stored))
+        let stored = match self.store.find(&Hash::of_bytes(&bytes).hex) {
+            Some(stored) => stored,
+            None => {
+                let output = self.installer.index.cache().temp_dir(Bucket::Builds)?;
+                let path = output.path().join(file);
+                fs_err::write(&path, bytes)?;
+                self.unpack_built(package, &path)?.1
+            }
+        };
+        Ok(Some((stored, watched)))
     }
 
     fn unpack_built(

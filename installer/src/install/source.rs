@@ -15,7 +15,7 @@ use super::{InstallError, Run, Step, lock};
 use crate::build::Kind;
 use crate::fetch::{check_out, commit_content};
 use crate::plan::resolve;
-use crate::trees::clone_folder;
+use crate::trees::{Watched, clone_folder};
 use crate::wheel::{DirectUrl, Options, StoredWheel, file_url};
 
 impl Run<'_> {
@@ -36,11 +36,10 @@ impl Run<'_> {
 
     fn install_folder(&self, step: Step<'_>, source: &LockedSource) -> Result<(), InstallError> {
         let folder = resolve(&self.installer.folder, &source.url);
-        let stored = match self.build_native(step.package, &folder)? {
-            Some(stored) => stored,
-            None => self.build_tree(step, &folder, None)?,
-        };
-        self.install_built(step, &folder, &stored)
+        match self.build_native(step.package, &folder)? {
+            Some((stored, watched)) => self.install_native(step, &folder, &stored, watched),
+            None => self.install_built(step, &folder, &self.build_tree(step, &folder, None)?),
+        }
     }
 
     /// Installs an editable folder before its turn if it takes no back end to build its wheel. What is wrong with it is
@@ -52,10 +51,25 @@ impl Run<'_> {
             return;
         };
         let folder = resolve(&self.installer.folder, &source.url);
-        if let Ok(Some(stored)) = self.build_native(package, &folder) {
-            self.step(step, || self.install_built(step, &folder, &stored));
+        if let Ok(Some((stored, watched))) = self.build_native(package, &folder) {
+            self.step(step, || {
+                self.install_native(step, &folder, &stored, watched)
+            });
             lock(&self.early).insert(package.name.clone());
         }
+    }
+
+    fn install_native(
+        &self,
+        step: Step<'_>,
+        folder: &Path,
+        stored: &StoredWheel,
+        watched: Watched,
+    ) -> Result<(), InstallError> {
+        self.install_built(step, folder, stored)?;
+        let dist_info = self.site.site_packages.join(&stored.manifest.dist_info);
+        lock(&self.seen).insert(step.package.name.clone(), watched, &dist_info);
+        Ok(())
     }
 
     fn install_built(

@@ -25,7 +25,7 @@ use resolver::unchanged::Stat;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::content::Content;
-use self::watch::Watched;
+pub(crate) use self::watch::Watched;
 use crate::build::{BuildRules, write_atomically};
 use crate::environment::{Environment, EnvironmentError, Installed};
 use crate::plan::resolve;
@@ -54,11 +54,20 @@ pub struct Trees {
 /// What the folders of packages were like just before these were installed. What a back end of its own builds is not
 /// among them: it may leave files in the folder.
 #[derive(Debug, Default)]
-pub struct Foreseen(BTreeMap<PackageName, Watched>);
+pub struct SeenTrees(BTreeMap<PackageName, Seen>);
 
-impl Foreseen {
-    pub(crate) fn insert(&mut self, name: PackageName, watched: Watched) {
-        self.0.insert(name, watched);
+#[derive(Debug)]
+struct Seen {
+    watched: Watched,
+    /// The installed RECORD.
+    record: Option<Stat>,
+}
+
+impl SeenTrees {
+    /// Takes note of a package that has been installed; `dist_info` is where.
+    pub(crate) fn insert(&mut self, name: PackageName, watched: Watched, dist_info: &Path) {
+        let record = Stat::of_any(&dist_info.join("RECORD"));
+        self.0.insert(name, Seen { watched, record });
     }
 }
 
@@ -135,8 +144,8 @@ impl Trees {
         states
     }
 
-    /// Notes what has just been installed from folders: of packages of a lock that are in the environment. What was
-    /// `foreseen` need not be read again; if it has changed meanwhile, that shows the next time.
+    /// Notes what has just been installed from folders: of packages of a lock that are in the environment. What was `seen`
+    /// on the way need not be read again; if it has changed meanwhile, that shows the next time.
     ///
     /// # Errors
     /// When the environment can't be listed.
@@ -144,12 +153,27 @@ impl Trees {
         &mut self,
         packages: &[LockedPackage],
         world: World<'_>,
-        foreseen: Option<&Foreseen>,
+        mut seen: SeenTrees,
     ) -> Result<(), EnvironmentError> {
-        let trees: Vec<(&LockedPackage, Origin)> = packages
-            .iter()
-            .filter_map(|package| Some((package, origin(package, world)?)))
-            .collect();
+        let mut trees = Vec::new();
+        for package in packages {
+            let Some(origin) = origin(package, world) else {
+                continue;
+            };
+            match seen.0.remove(&package.name) {
+                Some(Seen { watched, record }) => {
+                    let digest = None;
+                    let note = Note {
+                        origin,
+                        record,
+                        watched,
+                        digest,
+                    };
+                    self.notes.insert(package.name.clone(), note);
+                }
+                None => trees.push((package, origin)),
+            }
+        }
         if trees.is_empty() {
             return Ok(());
         }
@@ -162,7 +186,7 @@ impl Trees {
             if is_stale || !is_from(found, &origin) || self.is_noted(package, &origin, found) {
                 return None;
             }
-            let note = take_note(package, origin, found, world, foreseen);
+            let note = take_note(package, origin, found, world);
             Some((package.name.clone(), note))
         });
         let notes: Vec<(PackageName, Note)> = notes.collect();
@@ -245,23 +269,16 @@ impl Trees {
     }
 }
 
-fn take_note(
-    package: &LockedPackage,
-    origin: Origin,
-    found: &Installed,
-    world: World<'_>,
-    foreseen: Option<&Foreseen>,
-) -> Note {
-    let (name, folder) = (&package.name, &origin.folder);
-    let (watched, digest) = match (&origin.commit, foreseen.and_then(|it| it.0.get(name))) {
-        (Some(_), _) => Default::default(),
-        (None, Some(watched)) => (watched.clone(), None),
-        (None, None) => Content::read(name, folder, origin.develop, world.rules)
+fn take_note(package: &LockedPackage, origin: Origin, found: &Installed, world: World<'_>) -> Note {
+    let content = match origin.commit {
+        Some(_) => None,
+        None => Content::read(&package.name, &origin.folder, origin.develop, world.rules)
             .ok()
-            .flatten()
-            .map(|content| (content.watched, content.digest))
-            .unwrap_or_default(),
+            .flatten(),
     };
+    let (watched, digest) = content
+        .map(|content| (content.watched, content.digest))
+        .unwrap_or_default();
     Note {
         origin,
         record: Stat::of_any(&record_of(found)),

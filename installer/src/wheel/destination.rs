@@ -197,7 +197,7 @@ impl<'a> Job<'a> {
         if file.scheme != manifest.root {
             return None;
         }
-        file.path
+        file.path()
             .strip_prefix(manifest.dist_info.as_str())?
             .strip_prefix('/')
     }
@@ -207,7 +207,7 @@ impl<'a> Job<'a> {
         match what {
             What::Member(file) => {
                 let folder = self.site.folder(file.scheme, &self.wheel.manifest);
-                folder.join(&file.path)
+                folder.join(file.path())
             }
             What::Script(script) => self.site.scripts.join(&script.name),
         }
@@ -219,12 +219,12 @@ impl<'a> Job<'a> {
         let (path, scheme, known) = match placed.what {
             What::Member(file) => {
                 let known = (file.hash.clone(), file.size);
-                (&file.path, file.scheme, Some(known))
+                (file.path(), file.scheme, Some(known))
             }
-            What::Script(script) => (&script.name, Scheme::Scripts, None),
+            What::Script(script) => (script.name.as_str(), Scheme::Scripts, None),
         };
         Written {
-            path: path.clone(),
+            path: path.to_owned(),
             prefix: self.site.prefix(scheme, manifest),
             content: placed.content.clone().or(known),
         }
@@ -247,7 +247,7 @@ impl<'a> Job<'a> {
             let mut paths = files
                 .iter()
                 .filter(|file| file.scheme == scheme)
-                .map(|file| file.path.as_str())
+                .map(|file| file.path())
                 .peekable();
             if paths.peek().is_some() {
                 create_folders(&self.site.folder(scheme, &self.wheel.manifest), paths)?;
@@ -268,7 +268,7 @@ impl<'a> Job<'a> {
             Scheme::Purelib | Scheme::Platlib => {
                 let source = (&self.files, file.member.as_str());
                 self.linker
-                    .link_below(source, (&self.site_packages, &file.path))
+                    .link_below(source, (&self.site_packages, file.path()))
             }
             _ => self.linker.link(&self.wheel.path(file), &self.target(what)),
         };
@@ -323,7 +323,7 @@ impl<'a> Job<'a> {
     ) -> Result<(), WheelError> {
         let manifest = &self.wheel.manifest;
         let folder = new_folder(&self.site.site_packages, TEMPORARY)?;
-        let inside = |file: &StoredFile| self.in_dist_info(file).unwrap_or(&file.path).to_owned();
+        let inside = |file: &StoredFile| self.in_dist_info(file).unwrap_or(file.path()).to_owned();
         let paths: Vec<String> = files.iter().map(|file| inside(file)).collect();
         create_folders(folder.path(), paths.iter().map(String::as_str))?;
         let inner = Folder::open(folder.path().to_owned());
@@ -408,13 +408,13 @@ pub(crate) fn remove_leftovers(site_packages: &Path) -> io::Result<()> {
 /// The modules of a wheel, where they were installed.
 pub(crate) fn modules(wheel: &StoredWheel, site: &Site) -> Vec<PathBuf> {
     let is_module = |file: &&StoredFile| {
-        matches!(file.scheme, Scheme::Purelib | Scheme::Platlib) && file.path.ends_with(".py")
+        matches!(file.scheme, Scheme::Purelib | Scheme::Platlib) && file.path().ends_with(".py")
     };
     wheel
         .manifest
         .files
         .iter()
         .filter(is_module)
-        .map(|file| site.site_packages.join(&file.path))
+        .map(|file| site.site_packages.join(file.path()))
         .collect()
 }

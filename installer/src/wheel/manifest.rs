@@ -39,8 +39,8 @@ pub struct StoredFile {
     pub member: String,
     /// Where it goes.
     pub scheme: Scheme,
-    /// Its path inside the scheme.
-    pub path: String,
+    /// Its path inside the scheme, if that is not the one in the archive. Most are, and there are thousands of them.
+    pub(super) other_path: Option<String>,
     /// Bytes.
     pub size: u64,
     /// `sha256=<URL-safe base64 without padding>`, computed while unpacking.
@@ -49,6 +49,14 @@ pub struct StoredFile {
     pub executable: bool,
     /// Does it start with `#!python`, and lie in `scripts`, so that its first line must be replaced?
     pub rewrite: bool,
+}
+
+impl StoredFile {
+    /// Its path inside the scheme.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.other_path.as_deref().unwrap_or(&self.member)
+    }
 }
 
 /// A checked wheel, without its files' contents.

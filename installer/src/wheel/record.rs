@@ -98,7 +98,7 @@ impl Written {
     /// A file that lies in site-packages just as it was unpacked.
     pub(super) fn unchanged(file: &StoredFile) -> Self {
         Self {
-            path: file.path.clone(),
+            path: file.path().to_owned(),
             prefix: String::new(),
             content: Some((file.hash.clone(), file.size)),
         }

@@ -349,7 +349,7 @@ fn write_file(
     Ok(StoredFile {
         member: member.name.clone(),
         scheme: placed.scheme,
-        path: placed.path.clone(),
+        other_path: (placed.path != member.name).then(|| placed.path.clone()),
         size: member.size,
         hash: format!("sha256={hash}"),
         executable: placed.executable,

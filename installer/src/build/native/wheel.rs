@@ -12,7 +12,7 @@ use super::files::{Format, Module, module_name, posix};
 use super::manifest::invalid;
 use super::metadata::{CoreMetadata, normalized_version};
 use super::python::PythonRange;
-use crate::build::archive::{Archive, EXECUTABLE, GENERATED, Member, REGULAR, Timestamp};
+use crate::build::archive::{Archive, EXECUTABLE, GENERATED, Member, Packing, REGULAR, Timestamp};
 use crate::build::{BuildError, Kind, write_atomically};
 
 /// The `Generator` that WHEEL names: the builder whose rules are followed.
@@ -144,7 +144,11 @@ pub(crate) fn build_wheel(
     output: &Path,
     timestamp: Timestamp,
 ) -> Result<PathBuf, BuildError> {
-    WheelContent::read(project, kind)?.write(output, timestamp)
+    let wheel = WheelContent::read(project, kind)?;
+    let path = output.join(wheel.name.file());
+    let bytes = wheel.pack(Packing::Deflated, timestamp, &path)?;
+    write_atomically(&path, &bytes, 0o644)?;
+    Ok(path)
 }
 
 /// All that goes into a wheel, but RECORD, in the order of the archive.
@@ -200,24 +204,18 @@ impl WheelContent {
         })
     }
 
-    /// Writes the wheel into the folder `output` and returns its path.
-    ///
-    /// # Errors
-    /// When it is too large or can't be written.
-    pub(crate) fn write(&self, output: &Path, timestamp: Timestamp) -> Result<PathBuf, BuildError> {
-        let path = output.join(self.name.file());
-        let bytes = self.pack(timestamp, &path)?;
-        write_atomically(&path, &bytes, 0o644)?;
-        Ok(path)
-    }
-
     /// The bytes of the wheel. `path` is named in errors.
     ///
     /// # Errors
     /// When it is too large.
-    pub(crate) fn pack(&self, timestamp: Timestamp, path: &Path) -> Result<Vec<u8>, BuildError> {
+    pub(crate) fn pack(
+        &self,
+        packing: Packing,
+        timestamp: Timestamp,
+        path: &Path,
+    ) -> Result<Vec<u8>, BuildError> {
         let record = format!("{}/RECORD", self.name.dist_info());
-        Archive::pack(&self.members, &record, GENERATED, timestamp, path)
+        Archive::pack(&self.members, &record, GENERATED, packing, timestamp, path)
     }
 }
 
