@@ -5,7 +5,8 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
@@ -61,10 +62,15 @@ pub(crate) struct Console {
     err: ColorChoice,
     said: Mutex<Vec<Said>>,
     /// What waits until it may be said; `None` if everything is said at once.
-    kept_back: Mutex<Option<Vec<(Stream, String)>>>,
+    kept_back: Mutex<Option<Vec<Piece>>>,
+    /// Who says it while somebody works, if not the one who has something to say. Shared with those that keep back.
+    speaker: Arc<Mutex<Option<Sender<Piece>>>>,
 }
 
-#[derive(Clone, Copy, Debug)]
+/// A piece of text as it is written.
+type Piece = (Stream, String);
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Stream {
     Out,
     Err,
@@ -87,6 +93,41 @@ impl Console {
             err,
             said: Mutex::default(),
             kept_back: Mutex::default(),
+            speaker: Arc::default(),
+        }
+    }
+
+    /// Does `work`, and has another thread say what there is to say meanwhile, all of it before this returns: a file or a
+    /// pipe may take its time, and nobody who works should wait for that. A terminal is quick, and may be drawn on; what
+    /// the libraries tell with `-vv` has its place between what is said here.
+    pub(crate) fn beside<T>(&self, work: impl FnOnce() -> T) -> T {
+        if self.is_quiet() || self.is_animated() || self.is_very_verbose() {
+            return work();
+        }
+        let (sender, pieces) = mpsc::channel::<Piece>();
+        std::thread::scope(|threads| {
+            threads.spawn(move || self.say_all(&pieces));
+            *lock(&self.speaker) = Some(sender);
+            let done = work();
+            *lock(&self.speaker) = None;
+            done
+        })
+    }
+
+    /// Says everything that comes, in as few pieces as it comes in time.
+    fn say_all(&self, pieces: &Receiver<Piece>) {
+        let mut next = pieces.recv().ok();
+        while let Some((stream, mut text)) = next {
+            next = None;
+            while let Ok((other, more)) = pieces.try_recv() {
+                if other != stream {
+                    next = Some((other, more));
+                    break;
+                }
+                text += &more;
+            }
+            self.put(stream, &text);
+            next = next.or_else(|| pieces.recv().ok());
         }
     }
 
@@ -98,6 +139,7 @@ impl Console {
             err: self.err,
             said: Mutex::default(),
             kept_back: Mutex::new(Some(Vec::new())),
+            speaker: Arc::clone(&self.speaker),
         }
     }
 
@@ -105,7 +147,7 @@ impl Console {
     pub(crate) fn speak_up(&self) {
         let mut kept_back = lock(&self.kept_back);
         for (stream, text) in kept_back.take().into_iter().flatten() {
-            self.put(stream, &text);
+            self.say(stream, text);
         }
     }
 
@@ -135,6 +177,14 @@ impl Console {
     fn write(&self, stream: Stream, text: String) {
         match lock(&self.kept_back).as_mut() {
             Some(kept_back) => kept_back.push((stream, text)),
+            None => self.say(stream, text),
+        }
+    }
+
+    fn say(&self, stream: Stream, text: String) {
+        match lock(&self.speaker).as_ref() {
+            // It listens as long as there is a sender.
+            Some(speaker) => drop(speaker.send((stream, text))),
             None => self.put(stream, &text),
         }
     }

@@ -98,14 +98,15 @@ pub(crate) fn run(cx: &Context, args: &InstallArgs) -> Result<(), Failure> {
 pub(crate) fn install(cx: &Context, args: &WhatArgs, removal: Removal) -> Result<(), Failure> {
     cx.use_remote_cache(&args.remote_cache);
     if !args.every.is_given() {
-        return install_one(cx, args, removal);
+        return cx.console.beside(|| install_one(cx, args, removal));
     }
     let projects = args.every.locked(cx)?;
     let work = |cx: &Context| match shortcut::answer_member(cx) {
         Some(()) => Ok(()),
         None => install_one(cx, args, removal),
     };
-    every_at_once(cx, &projects, work).verdict()
+    let tally = cx.console.beside(|| every_at_once(cx, &projects, work));
+    tally.verdict()
 }
 
 fn install_one(cx: &Context, args: &WhatArgs, removal: Removal) -> Result<(), Failure> {

@@ -6,7 +6,7 @@ mod libraries;
 mod settings;
 
 use super::{locked_service, service};
-use crate::support::{Fault, Fixture, Member, Sdist, Wheel};
+use crate::support::{Fault, Fixture, Member, Sdist, Wheel, program};
 
 #[test]
 fn installs_from_the_lock() {
@@ -554,6 +554,33 @@ fn installed(fx: &Fixture) -> Vec<String> {
     }
     found.retain(|it| !it.starts_with("pip "));
     found
+}
+
+/// Both streams in one file, as CI jobs have them: everything in its order.
+#[test]
+fn words_on_both_streams_keep_their_order() {
+    let fx = super::locked_service();
+    let command = format!("'{}' install > log 2>&1", program().display());
+    fx.run(fx.command("sh").args(["-c", &command])).success();
+    let log = fx.read("log");
+    let lines = [
+        "Creating virtualenv",
+        "Installing dependencies from lock file\n\nPackage operations: 3 installs",
+        "  - Installing check (3.0)\n  - Installing tools (1.5)\n  - Installing web (1.1)\n",
+        "\nInstalling the current project: service (0.1.0)\n",
+    ];
+    let places = lines.map(|line| log.find(line));
+    assert!(
+        places.is_sorted() && places[0] == Some(0),
+        "{places:?}\n{log}"
+    );
+    fx.edit("pyproject.toml", "1.0,<2.0", "1.1,<2.0");
+    fx.run(fx.command("sh").args(["-c", &command]));
+    let log = fx.read("log");
+    assert!(
+        log.starts_with("Installing dependencies from lock file\n\npyproject.toml changed"),
+        "{log}"
+    );
 }
 
 /// The environment's own pip comes while packages are installed, unless the lock has something to say about it.
