@@ -7,7 +7,7 @@ use fs_err as fs;
 use rayon::prelude::*;
 
 use super::direct_url::DirectUrl;
-use super::link::{Folder, Linker};
+use super::link::{Folder, Linker, replacing};
 use super::manifest::{Manifest, Scheme, StoredFile};
 use super::ready::{self, content};
 use super::record::{Written, direct_url_row, installed_text};
@@ -296,17 +296,14 @@ impl<'a> Job<'a> {
     /// Writes a program of its own, never into a file that is there: that may be a link into the cache.
     fn write_new(&self, what: What<'a>, bytes: &[u8]) -> io::Result<Placed<'a>> {
         let path = self.target(what);
-        let replaced = match std::fs::remove_file(&path) {
-            Ok(()) => true,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-            Err(error) => return Err(error),
-        };
-        let mut file = create_file(&path, true)?;
-        if let Err(error) = file.write_all(bytes) {
-            // Half of it is nothing.
-            std::fs::remove_file(&path).ok();
-            return Err(error);
-        }
+        let replaced = replacing(&path, || {
+            let written = create_file(&path, true)?.write_all(bytes);
+            if written.is_err() {
+                // Half of it is nothing.
+                std::fs::remove_file(&path).ok();
+            }
+            written
+        })?;
         Ok(Placed {
             what,
             replaced,

@@ -67,15 +67,7 @@ impl Linker {
     /// # Errors
     /// When `source` is missing or `target` can't be written.
     pub fn link(self, source: &Path, target: &Path) -> io::Result<bool> {
-        match self.try_link(source, target) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                fs::remove_file(target)?;
-                self.try_link(source, target)?;
-                Ok(true)
-            }
-            Err(error) => Err(error),
-            Ok(()) => Ok(false),
-        }
+        replacing(target, || self.try_link(source, target))
     }
 
     fn try_link(self, source: &Path, target: &Path) -> io::Result<()> {
@@ -96,6 +88,28 @@ impl Linker {
             }
             // A file may have as many names as its file system allows, or the folder be mounted from elsewhere.
             Err(_) => copy_new(source, target),
+        }
+    }
+}
+
+/// Makes a file with `make`, which needs the place to be free: a file that is there is removed. Says whether there was
+/// one. Parts of a namespace package bring the same files, maybe at this very moment, so that it is tried until nobody else
+/// was faster; each of them does it once.
+pub(super) fn replacing(
+    target: &Path,
+    mut make: impl FnMut() -> io::Result<()>,
+) -> io::Result<bool> {
+    let mut was_there = false;
+    loop {
+        match make() {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                was_there = true;
+                match fs::remove_file(target) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
+            }
+            other => return other.map(|()| was_there),
         }
     }
 }
@@ -160,7 +174,7 @@ fn copy_new(source: &Path, target: &Path) -> io::Result<()> {
         .create_new(true)
         .open(target)?;
     let copied = io::copy(&mut from, &mut to)
-        .and_then(|_| fs::set_permissions(target, from.metadata()?.permissions()));
+        .and_then(|_| to.set_permissions(from.metadata()?.permissions()));
     if copied.is_err() {
         // Half of it is nothing.
         std::fs::remove_file(target).ok();
@@ -171,6 +185,27 @@ fn copy_new(source: &Path, target: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::{LinkMode, Linker};
+
+    #[test]
+    fn many_may_bring_the_same_file_at_the_same_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for mode in [LinkMode::HardLink, LinkMode::Copy] {
+            std::thread::scope(|threads| {
+                for number in 0..4 {
+                    let source = path(&format!("source-{number}"));
+                    std::fs::write(&source, "same").unwrap();
+                    let target = path("target");
+                    threads.spawn(move || {
+                        for _ in 0..500 {
+                            Linker::with_mode(mode).link(&source, &target).unwrap();
+                        }
+                    });
+                }
+            });
+            assert_eq!(std::fs::read_to_string(path("target")).unwrap(), "same");
+        }
+    }
 
     #[test]
     fn a_file_that_is_there_is_replaced_not_written_into() {
