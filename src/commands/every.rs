@@ -153,18 +153,21 @@ pub(crate) fn every_at_once<T: Send>(
         true => processors.min(MOST_AT_ONCE),
         false => 1,
     };
-    let queue = Mutex::new(members.into_iter());
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let mut tally = Tally::default();
+    // Gone with the threads, so that nobody waits for results if all of these have panicked.
+    let queue = Arc::new(Mutex::new(members.into_iter()));
+    let (work, mut tally) = (&work, Tally::default());
     std::thread::scope(|threads| {
         for _ in 0..at_once {
-            threads.spawn(|| {
+            let queue = Arc::clone(&queue);
+            threads.spawn(move || {
+                let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
                 while let Some((member, result)) = next() {
                     // The receiver is waited for below.
                     result.send(work(&member)).ok();
                 }
             });
         }
+        drop(queue);
         for ((folder, console), result) in projects.folders.iter().zip(&consoles).zip(results) {
             projects.print_heading(cx.console, folder);
             console.speak_up();

@@ -298,7 +298,7 @@ pub(crate) fn bring(
         folder: &cx.project()?.root,
         rules: &cx.build_rules()?,
     };
-    // Else it shows itself or not, as it happens, and nobody cares.
+    // The environment's own pip may still be on its way. If the lock has none, it does not matter which is seen.
     let wants_pip = || lockfile.packages.iter().any(|it| it.name.as_str() == "pip");
     if let Some(draft) = how.draft.filter(|_| wants_pip()) {
         draft.complete();

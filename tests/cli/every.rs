@@ -9,24 +9,26 @@ use crate::support::{Fixture, Repository, Wheel, python};
 /// Two services and a library of theirs, which has no lock file; all below a marked root.
 fn monorepo() -> Fixture {
     let fx = Fixture::empty();
+    add_services(&fx, ["one", "two"], "\"web\"");
+    fx
+}
+
+fn add_services<const N: usize>(fx: &Fixture, services: [&str; N], dependencies: &str) {
     fx.index().publish(&Wheel::new("web", "1.1"));
     fx.write("pyproject.toml", "[tool.mpoetry]\nroot = true\n");
     fx.write("libs/common/pyproject.toml", library());
     fx.write("libs/common/common.py", "");
-    for service in ["one", "two"] {
+    for service in services {
+        let folder = format!("stack/{service}");
+        let manifest = manifest(service).replace("\"web\"", dependencies);
+        fx.write(&format!("{folder}/pyproject.toml"), manifest);
         fx.write(
-            &format!("stack/{service}/pyproject.toml"),
-            manifest(service),
-        );
-        fx.write(
-            &format!("stack/{service}/poetry.toml"),
+            &format!("{folder}/poetry.toml"),
             "[virtualenvs]\nin-project = true\n",
         );
-        fx.write(&format!("stack/{service}/{service}.py"), "");
-        fx.mpoetry_in(&format!("stack/{service}"), ["lock"])
-            .success();
+        fx.write(&format!("{folder}/{service}.py"), "");
+        fx.mpoetry_in(&folder, ["lock"]).success();
     }
-    fx
 }
 
 fn library() -> String {
@@ -111,23 +113,9 @@ fn all_projects_are_installed_each_into_its_own_environment() {
 #[test]
 fn many_projects_share_what_one_of_them_has_made() {
     let fx = Fixture::empty();
-    fx.index().publish(&Wheel::new("web", "1.1"));
     fx.index().publish(&sdist());
-    fx.write("pyproject.toml", "[tool.mpoetry]\nroot = true\n");
-    fx.write("libs/common/pyproject.toml", library());
-    fx.write("libs/common/common.py", "");
     let services = ["five", "four", "one", "six", "three", "two"];
-    for service in services {
-        let folder = format!("stack/{service}");
-        let manifest = manifest(service).replace("\"web\"", "\"web\", \"tool\"");
-        fx.write(&format!("{folder}/pyproject.toml"), manifest);
-        fx.write(
-            &format!("{folder}/poetry.toml"),
-            "[virtualenvs]\nin-project = true\n",
-        );
-        fx.write(&format!("{folder}/{service}.py"), "");
-        fx.mpoetry_in(&folder, ["lock"]).success();
-    }
+    add_services(&fx, services, "\"web\", \"tool\"");
     std::fs::remove_dir_all(fx.top().join("cache")).unwrap();
     fx.index().forget_requests();
 
