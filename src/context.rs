@@ -12,6 +12,7 @@ use installer::build::{BuildFrontend, BuildRules};
 use installer::environment::{Draft, Environment, Opened};
 use installer::python::Interpreter;
 use installer::share::Share;
+use rayon::ThreadPool;
 use resolver::cache::{Cache, Lock};
 use resolver::constraint::Constraint;
 use resolver::dist::Source;
@@ -69,6 +70,8 @@ pub(crate) struct Context<'a> {
     /// Never shut down: what it still does when a command is done (fetching pages that turned out not to
     /// matter) is not worth waiting for, and every write to the cache is atomic.
     runtime: Arc<Shared<ManuallyDrop<Runtime>>>,
+    /// Those of all projects of this run; most agree on how many threads they want.
+    threads: Arc<Mutex<Vec<Arc<ThreadPool>>>>,
     /// Those of all projects of this run: what one has asked, another need not ask again.
     indexes: Arc<Mutex<Vec<Index>>>,
     builder: OnceCell<Arc<LateBuilder>>,
@@ -158,6 +161,7 @@ impl<'a> Context<'a> {
             cache_in_use: OnceCell::new(),
             environment: OnceCell::new(),
             runtime: Arc::default(),
+            threads: Arc::default(),
             indexes: Arc::default(),
             builder: OnceCell::new(),
             index: OnceCell::new(),
@@ -212,6 +216,7 @@ impl<'a> Context<'a> {
             is_interactive: self.is_interactive,
             no_plugins: self.no_plugins,
             runtime: Arc::clone(&self.runtime),
+            threads: Arc::clone(&self.threads),
             indexes: Arc::clone(&self.indexes),
             remote_cache: Arc::clone(&self.remote_cache),
             turns: self.turns.clone(),
@@ -397,33 +402,32 @@ impl<'a> Context<'a> {
     ) -> Result<R, Failure> {
         let (environments, project) = (self.environments()?, self.project()?);
         let console = self.console;
-        std::thread::scope(|threads| {
-            let (tell, told) = mpsc::channel();
-            let making = threads.spawn(move || {
-                let opened = Arc::new(environments.begin(project, console)?);
-                // Who does not listen any more has failed.
-                tell.send(Arc::clone(&opened)).ok();
-                if let Opened::Draft(draft) = &*opened {
+        let (tell, told) = mpsc::channel::<Result<Arc<Opened>, Failure>>();
+        let (opened, done) = self.threads()?.in_place_scope(|threads| {
+            threads.spawn(move |_| {
+                let opened = environments.begin(project, console).map(Arc::new);
+                let draft = opened.as_ref().ok().map(Arc::clone);
+                // Who does not listen any more has panicked.
+                tell.send(opened).ok();
+                if let Some(Opened::Draft(draft)) = draft.as_deref() {
                     draft.complete();
                 }
-                Ok::<_, Failure>(opened)
             });
             let answer = meanwhile();
-            let done = told.recv().ok().map(|opened| {
-                self.environment_by(|| Ok(opened.environment().clone()))?;
-                let draft = match &*opened {
-                    Opened::Whole(_) => None,
-                    Opened::Draft(draft) => Some(&**draft),
-                };
-                then(draft, answer)
-            });
-            let made = making.join();
-            let opened = made.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-            if let Some(opened) = Arc::into_inner(opened) {
-                opened.finish()?;
-            }
-            done.unwrap_or_else(|| Err(Failure::silent()))
-        })
+            // Nothing is told after a panic, which goes on when the scope ends.
+            let opened = told.recv().unwrap_or_else(|_| Err(Failure::silent()))?;
+            self.environment_by(|| Ok(opened.environment().clone()))?;
+            let draft = match &*opened {
+                Opened::Whole(_) => None,
+                Opened::Draft(draft) => Some(&**draft),
+            };
+            let done = then(draft, answer);
+            Ok::<_, Failure>((opened, done))
+        })?;
+        if let Some(opened) = Arc::into_inner(opened) {
+            opened.finish()?;
+        }
+        done
     }
 
     /// The project's environment as it is. Makes none.
@@ -461,6 +465,22 @@ impl<'a> Context<'a> {
                 .map_err(Failure::caused)
         });
         runtime.map(|runtime| &**runtime)
+    }
+
+    /// The threads that unpack and link.
+    ///
+    /// # Errors
+    /// When they can't be started, or as [`Context::settings`].
+    pub(crate) fn threads(&self) -> Result<Arc<ThreadPool>, Failure> {
+        let count = self.settings()?.workers;
+        let mut pools = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pool) = pools.iter().find(|it| it.current_num_threads() == count) {
+            return Ok(Arc::clone(pool));
+        }
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build();
+        let pool = Arc::new(pool.map_err(Failure::caused)?);
+        pools.push(Arc::clone(&pool));
+        Ok(pool)
     }
 
     /// The index, tied to the front end that builds what has no metadata of its own.

@@ -12,13 +12,13 @@ mod source;
 mod tests;
 
 use std::io;
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::time::Instant;
 
 use futures_util::StreamExt;
+use rayon::ThreadPool;
 use resolver::dist::Source;
 use resolver::index::Index;
 use resolver::lock::{LockedPackage, SourceKind};
@@ -72,8 +72,8 @@ pub struct Installer<'a> {
     pub folder: PathBuf,
     /// The runtime that downloads run on.
     pub runtime: tokio::runtime::Handle,
-    /// Threads for unpacking and linking.
-    pub workers: usize,
+    /// Threads for unpacking and linking; the caller is none of them.
+    pub threads: &'a ThreadPool,
     /// Write byte code.
     pub compile: bool,
     /// Shared by installers that run at the same time: while one of them brings into the cache what it lacks, the others
@@ -327,21 +327,9 @@ impl Run<'_> {
 
     /// Everything that depends on nothing but its own file, and `besides` what has time until all of that is done.
     fn at_once<'s>(&self, steps: &[Step<'s>], besides: Vec<Work<'s>>) {
-        let Some(first) = steps.first().filter(|_| !self.is_stopped()) else {
+        if steps.is_empty() || self.is_stopped() {
             return;
-        };
-        // Poetry: more workers than processors, because its workers download, too. Here they only unpack and link.
-        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(self.installer.workers.clamp(1, processors))
-            .build();
-        let pool = match pool {
-            Ok(pool) => pool,
-            Err(error) => {
-                let error = InstallError::failed("the packages", error);
-                return self.fail(first.operation, error);
-            }
-        };
+        }
         let mut sorted = self.sort(steps);
         let turns = self.installer.turns;
         let _turn = turns.filter(|_| sorted.lacks_something()).map(|turns| {
@@ -362,7 +350,7 @@ impl Run<'_> {
                 let runtime = &self.installer.runtime;
                 threads.spawn(move || runtime.block_on(self.download(elsewhere, sender)));
             }
-            pool.in_place_scope(|scope| {
+            self.installer.threads.in_place_scope(|scope| {
                 for work in here.into_iter().chain(besides) {
                     scope.spawn(move |_| self.work(work));
                 }

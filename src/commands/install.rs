@@ -354,6 +354,7 @@ fn carry_out(
         return Ok(SeenTrees::default());
     }
     cx.tell_unheeded_settings();
+    let threads = cx.threads()?;
     let installer = Installer {
         index: cx.index()?,
         sources: &project.all_sources(),
@@ -363,7 +364,7 @@ fn carry_out(
         draft: how.draft,
         folder: project.root.clone(),
         runtime: cx.runtime()?.handle().clone(),
-        workers: cx.settings()?.workers,
+        threads: &threads,
         compile: how.compile,
         turns: cx.turns(),
     };

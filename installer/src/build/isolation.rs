@@ -207,7 +207,9 @@ impl Isolation<'_> {
         let mut ancestors = self.ancestors.to_vec();
         ancestors.push(key.to_owned());
         let frontend = self.frontend.inside(ancestors);
-        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = rayon::ThreadPoolBuilder::new()
+            .build()
+            .map_err(|error| InstallError::failed("the packages", error))?;
         let installer = Installer {
             index: self.index,
             sources: self.sources,
@@ -217,15 +219,11 @@ impl Isolation<'_> {
             draft: None,
             folder: folder.to_owned(),
             runtime: self.runtime.clone(),
-            workers,
+            threads: &threads,
             compile: false,
             turns: None,
         };
-        let installed = match rayon::ThreadPoolBuilder::new().num_threads(workers).build() {
-            Ok(pool) => pool.install(|| installer.run(plan, &())),
-            Err(_) => installer.run(plan, &()),
-        };
-        installed.map(drop)
+        installer.run(plan, &()).map(drop)
     }
 }
 

@@ -122,6 +122,7 @@ impl Scene {
         let index = Index::new(settings, self.cache.clone(), None);
         let python = Arc::new(self.fixture.environment.interpreter.clone());
         let build = BuildFrontend::new(self.cache.clone(), python, self.runtime.handle().clone());
+        let threads = rayon::ThreadPoolBuilder::new().build().unwrap();
         let installer = Installer {
             index: &index,
             sources: &[],
@@ -131,7 +132,7 @@ impl Scene {
             draft: None,
             folder: self.folder().to_owned(),
             runtime: self.runtime.handle().clone(),
-            workers: 2,
+            threads: &threads,
             compile: false,
             turns: None,
         };

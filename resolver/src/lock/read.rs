@@ -16,6 +16,9 @@ use crate::project::{Declared, entries};
 use crate::requirement::Requirement;
 use crate::version::Version;
 
+/// Threads are worth their start for this many packages.
+const MANY: usize = 128;
+
 /// Reads the text of a lock file that lies in `folder`.
 pub(super) fn lockfile(text: &str, folder: &Path) -> Result<Lockfile, LockError> {
     some_packages(text, folder, |_| true)
@@ -45,11 +48,15 @@ fn some_packages(
         None => &[][..],
         Some(packages) => packages.as_array().ok_or(LockError::NoList)?,
     };
+    let is_wanted = |package: &&Value| package.as_table().is_none_or(&is_wanted);
+    let read = |package| reader.package(package);
+    let packages: Result<_, LockError> = match packages.len() {
+        // Threads would take longer to begin.
+        ..MANY => packages.iter().filter(is_wanted).map(read).collect(),
+        _ => packages.par_iter().filter(is_wanted).map(read).collect(),
+    };
     Ok(Lockfile {
-        packages: (packages.par_iter())
-            .filter(|package| package.as_table().is_none_or(&is_wanted))
-            .map(|package| reader.package(package))
-            .collect::<Result<_, _>>()?,
+        packages: packages?,
         extras: (table_at(&document, &["extras"]).into_iter())
             .flat_map(extras)
             .collect(),
