@@ -3,7 +3,6 @@
 
 use std::cell::OnceCell;
 use std::io::IsTerminal;
-use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::SystemTime;
@@ -23,9 +22,10 @@ use resolver::metadata::Metadata;
 use resolver::name::PackageName;
 use resolver::project::{Project, parse_toml};
 use resolver::requirement::Origin;
+use resolver::runtime::Runtime;
 use resolver::solver::{self, Part, Reporter, Request};
 use resolver::version::Version;
-use tokio::runtime::Runtime;
+use tokio::runtime::Handle;
 
 use crate::cli::Globals;
 use crate::console::{Console, INFO};
@@ -40,8 +40,6 @@ use crate::remote_cache::RemoteCacheArgs;
 use crate::settings::{Places, Settings, SettingsError};
 use crate::variables::Variables;
 
-/// Threads of the runtime: they move bytes and parse small answers; what is heavy runs elsewhere.
-const RUNTIME_THREADS: usize = 2;
 /// Requests in flight at once, per host.
 const CONNECTIONS: usize = 50;
 
@@ -67,9 +65,7 @@ pub(crate) struct Context<'a> {
     /// Held while it lives: others take nothing away from the cache.
     cache_in_use: OnceCell<Option<Lock>>,
     environment: OnceCell<Environment>,
-    /// Never shut down: what it still does when a command is done (fetching pages that turned out not to
-    /// matter) is not worth waiting for, and every write to the cache is atomic.
-    runtime: Arc<Shared<ManuallyDrop<Runtime>>>,
+    runtime: Runtime,
     /// Those of all projects of this run; most agree on how many threads they want.
     threads: Arc<Mutex<Vec<Arc<ThreadPool>>>>,
     /// Those of all projects of this run: what one has asked, another need not ask again.
@@ -160,7 +156,7 @@ impl<'a> Context<'a> {
             settings: OnceCell::new(),
             cache_in_use: OnceCell::new(),
             environment: OnceCell::new(),
-            runtime: Arc::default(),
+            runtime: Runtime::default(),
             threads: Arc::default(),
             indexes: Arc::default(),
             builder: OnceCell::new(),
@@ -215,7 +211,7 @@ impl<'a> Context<'a> {
         Self {
             is_interactive: self.is_interactive,
             no_plugins: self.no_plugins,
-            runtime: Arc::clone(&self.runtime),
+            runtime: self.runtime.clone(),
             threads: Arc::clone(&self.threads),
             indexes: Arc::clone(&self.indexes),
             remote_cache: Arc::clone(&self.remote_cache),
@@ -451,20 +447,17 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The runtime that downloads run on.
+    /// The runtime that requests run on.
     ///
     /// # Errors
     /// When threads can't be started.
-    pub(crate) fn runtime(&self) -> Result<&Runtime, Failure> {
-        let runtime = self.runtime.get_or_make(|| {
-            tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(RUNTIME_THREADS)
-                .enable_all()
-                .build()
-                .map(ManuallyDrop::new)
-                .map_err(Failure::caused)
-        });
-        runtime.map(|runtime| &**runtime)
+    pub(crate) fn runtime(&self) -> Result<&Handle, Failure> {
+        self.runtime.handle().map_err(Failure::caused)
+    }
+
+    /// The same, for whoever may not need it.
+    pub(crate) fn late_runtime(&self) -> Runtime {
+        self.runtime.clone()
     }
 
     /// The threads that unpack and link.
@@ -559,7 +552,7 @@ impl<'a> Context<'a> {
             let Some(settings) = settings else {
                 return Ok(None);
             };
-            let runtime = self.runtime()?.handle().clone();
+            let runtime = self.runtime()?.clone();
             match Share::new(&settings, self.cache()?, runtime) {
                 Ok(share) => Ok(Some(Arc::new(share))),
                 Err(error) => {
@@ -594,7 +587,7 @@ impl<'a> Context<'a> {
                 source_date_epoch: self.source_date_epoch()?,
                 share: self.remote_cache()?.cloned(),
                 variables: self.variables.clone(),
-                runtime: self.runtime()?.handle().clone(),
+                runtime: self.late_runtime(),
                 frontend: OnceLock::new(),
                 index: OnceLock::new(),
             }))
@@ -733,7 +726,7 @@ impl<'a> Context<'a> {
         lockfile: &Lockfile,
         part: &Part<'_>,
     ) -> Result<Lockfile, Failure> {
-        let runtime = self.runtime()?.handle();
+        let runtime = self.runtime()?;
         let cache = self.cache()?;
         Ok(solver::resolve_among(
             project, lockfile, part, cache, runtime,
@@ -780,7 +773,7 @@ impl<'a> Context<'a> {
         reporter: &dyn Reporter,
     ) -> Result<Lockfile, Failure> {
         memory::give_back_at_once();
-        let runtime = self.runtime()?.handle();
+        let runtime = self.runtime()?;
         let index = self.index()?;
         let result = solver::resolve(project, previous, request, index, runtime, reporter);
         self.tell_too_young(&index.take_too_young(), result.is_ok());
@@ -801,7 +794,7 @@ struct LateBuilder {
     source_date_epoch: Option<i64>,
     share: Option<Arc<Share>>,
     variables: Variables,
-    runtime: tokio::runtime::Handle,
+    runtime: Runtime,
     frontend: OnceLock<Result<BuildFrontend, String>>,
     index: OnceLock<Index>,
 }

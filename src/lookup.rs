@@ -99,7 +99,7 @@ impl<'a> Lookup<'a> {
             Some(name) => name,
             None => {
                 let origin = requirement(word, entry.clone(), self.base)?.origin;
-                let runtime = self.cx.runtime()?.handle();
+                let runtime = self.cx.runtime()?;
                 solver::direct_name(self.project, word, origin, self.index, runtime)?.to_string()
             }
         };
@@ -120,7 +120,7 @@ impl<'a> Lookup<'a> {
             prereleases: self.prereleases,
             source: self.source,
         };
-        let runtime = self.cx.runtime()?.handle();
+        let runtime = self.cx.runtime()?;
         let newest = solver::newest(self.project, &wish, self.index, runtime)
             .map_err(|error| Failure::of_solving(error, &self.project.all_sources()))?;
         let name = newest.name.to_string();

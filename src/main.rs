@@ -49,7 +49,9 @@ fn main() -> ExitCode {
     }
     let words = Words::read(arguments);
     let console = Console::new(words.output);
-    match start(words, &console) {
+    let done = start(words, &console);
+    memory::leave_to_the_system();
+    match done {
         Ok(code) => ExitCode::from(code),
         Err(failure) => ExitCode::from(failure.print(&console)),
     }

@@ -4,6 +4,7 @@
 //! Poetry installs the root project again each time. Here nothing is written if every file would be the same.
 //! Otherwise new files are renamed over old ones, and the `.dist-info` folder comes last and in one piece.
 
+use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 
 use resolver::name::PackageName;
@@ -16,7 +17,7 @@ use crate::build::native::metadata::files_read;
 use crate::build::native::wheel::{WheelName, dist_info_files, editable_pth, is_executable};
 use crate::build::{BuildError, RecordRow, record_text, write_atomically};
 use crate::environment::{Environment, Installed};
-use crate::wheel::{file_url, parse_rows};
+use crate::wheel::{TEMPORARY, create_file, file_url, new_folder, parse_rows};
 
 /// A file to be written.
 struct NewFile {
@@ -360,15 +361,14 @@ fn normalized(path: &Path) -> PathBuf {
 /// Writes the files of a folder beside its place and renames it there.
 fn write_folder(folder: &Path, files: &[NewFile]) -> Result<(), BuildError> {
     let parent = folder.parent().unwrap_or(folder);
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".mpoetry-");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
-    let temporary = builder.tempdir_in(parent)?;
+    let temporary = new_folder(parent, TEMPORARY)?;
     for file in files {
         if let Ok(name) = file.path.strip_prefix(folder) {
-            let mode = if file.executable { 0o755 } else { 0o644 };
-            write_atomically(&temporary.path().join(name), &file.content, mode)?;
+            let path = temporary.path().join(name);
+            if let Some(above) = path.parent().filter(|above| *above != temporary.path()) {
+                fs_err::create_dir_all(above)?;
+            }
+            create_file(&path, file.executable)?.write_all(&file.content)?;
         }
     }
     fs_err::rename(temporary.path(), folder)?;

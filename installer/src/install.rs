@@ -23,6 +23,7 @@ use resolver::dist::Source;
 use resolver::index::Index;
 use resolver::lock::{LockedPackage, SourceKind};
 use resolver::name::PackageName;
+use resolver::runtime::Runtime;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::build::BuildFrontend;
@@ -71,7 +72,7 @@ pub struct Installer<'a> {
     /// Folder of the lock file.
     pub folder: PathBuf,
     /// The runtime that downloads run on.
-    pub runtime: tokio::runtime::Handle,
+    pub runtime: Runtime,
     /// Threads for unpacking and linking; the caller is none of them.
     pub threads: &'a ThreadPool,
     /// Write byte code.
@@ -347,8 +348,7 @@ impl Run<'_> {
             if elsewhere.is_empty() {
                 drop(sender);
             } else {
-                let runtime = &self.installer.runtime;
-                threads.spawn(move || runtime.block_on(self.download(elsewhere, sender)));
+                threads.spawn(move || self.download_all(elsewhere, sender));
             }
             self.installer.threads.in_place_scope(|scope| {
                 for work in here.into_iter().chain(besides) {
@@ -407,6 +407,15 @@ impl Run<'_> {
                 }
             }
             Work::Early(step) => self.install_early(step),
+        }
+    }
+
+    fn download_all<'s>(&self, steps: Vec<Step<'s>>, sender: mpsc::Sender<(Step<'s>, Fetched)>) {
+        let first = steps.first().map(|step| step.operation);
+        match (self.installer.runtime.handle(), first) {
+            (Ok(runtime), _) => runtime.block_on(self.download(steps, sender)),
+            (Err(error), Some(operation)) => self.fail(operation, error.into()),
+            (Err(_), None) => {}
         }
     }
 

@@ -125,7 +125,7 @@ fn records(cache: &Cache) -> io::Result<Vec<(PathBuf, Option<String>)>> {
     let builds = cache.bucket(Bucket::Builds);
     let mut found = Vec::new();
     let mut folders = entries(&builds.join("sdists"))?;
-    folders.push(builds.join("commits"));
+    folders.extend(["commits", "folders"].map(|folder| builds.join(folder)));
     for path in folders
         .iter()
         .map(|folder| entries(folder))

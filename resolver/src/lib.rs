@@ -63,6 +63,7 @@ pub mod path;
 pub mod project;
 pub mod requirement;
 pub(crate) mod resolution;
+pub mod runtime;
 pub mod solver;
 pub mod tag;
 pub mod unchanged;

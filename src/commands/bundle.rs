@@ -235,7 +235,7 @@ fn bundle(
         index: cx.index()?,
         sources: &project.all_sources(),
         build,
-        runtime: cx.runtime()?.handle().clone(),
+        runtime: cx.runtime()?.clone(),
     };
     let name = project.name.as_deref().unwrap_or("the project");
     let targets = targets(&args.targets, |platform, python| {

@@ -397,7 +397,7 @@ impl<'a> Wishes<'a> {
 
     /// How many releases the index has.
     fn releases(&self, name: &PackageName) -> Result<usize, Failure> {
-        let runtime = self.cx.runtime()?.handle();
+        let runtime = self.cx.runtime()?;
         Ok(solver::count_releases(
             &self.project,
             name,

@@ -217,7 +217,7 @@ fn fetch_ahead(cx: &Context, project: &Project, args: &WhatArgs) -> Option<Lockf
                 &cx.settings().ok()?.binary_policy,
                 cx.remote_cache().ok()?,
                 missing,
-                runtime.handle(),
+                runtime,
             );
         }
     }
@@ -363,7 +363,7 @@ fn carry_out(
         environment,
         draft: how.draft,
         folder: project.root.clone(),
-        runtime: cx.runtime()?.handle().clone(),
+        runtime: cx.late_runtime(),
         threads: &threads,
         compile: how.compile,
         turns: cx.turns(),

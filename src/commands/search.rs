@@ -34,7 +34,7 @@ const SOURCE: Style = AnsiColor::Yellow.on_default().bold();
 pub(crate) fn run(cx: &Context, args: &SearchArgs) -> Result<(), Failure> {
     let project = cx.project()?;
     let sources = project.all_sources();
-    let (index, runtime) = (cx.index()?, cx.runtime()?.handle());
+    let (index, runtime) = (cx.index()?, cx.runtime()?);
     let mut found = BTreeSet::new();
     for source in &sources {
         if source.priority == Priority::Explicit {

@@ -14,6 +14,7 @@ use resolver::lock::Lockfile;
 use resolver::name::GroupName;
 use resolver::project::Project;
 use resolver::requirement::Requirement;
+use resolver::runtime::Runtime;
 use resolver::solver::{self, Request};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -34,7 +35,7 @@ pub(super) struct Isolation<'a> {
     pub(super) python: &'a Arc<Interpreter>,
     pub(super) index: &'a Index,
     pub(super) sources: &'a [Source],
-    pub(super) runtime: &'a tokio::runtime::Handle,
+    pub(super) runtime: &'a Runtime,
     /// Keys of the environments that are being made for this very build, outermost first.
     pub(super) ancestors: &'a [String],
     pub(super) frontend: &'a BuildFrontend,
@@ -132,7 +133,8 @@ impl Isolation<'_> {
             environment: Some(self.python.markers.clone()),
             ..Request::default()
         };
-        solver::resolve(&project, None, &request, self.index, self.runtime, &()).map_err(|error| {
+        let runtime = self.runtime.handle()?;
+        solver::resolve(&project, None, &request, self.index, runtime, &()).map_err(|error| {
             BuildError::Resolve {
                 source_tree: source.to_owned(),
                 source: Box::new(error),

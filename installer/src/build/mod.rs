@@ -24,6 +24,7 @@ use resolver::index::{Builder, Index};
 use resolver::metadata::Metadata;
 use resolver::name::PackageName;
 use resolver::project::Project;
+use resolver::runtime::Runtime;
 use resolver::version::Version;
 use serde_json::{Value, json};
 
@@ -121,7 +122,7 @@ pub struct BuildFrontend {
 struct Shared {
     cache: Cache,
     python: Arc<Interpreter>,
-    runtime: tokio::runtime::Handle,
+    runtime: Runtime,
     index: OnceLock<Index>,
     sources: OnceLock<Vec<Source>>,
     rules: OnceLock<BuildRules>,
@@ -135,7 +136,7 @@ impl BuildFrontend {
     /// A front end that builds for `python`. The index is given later by [`BuildFrontend::connect`], because
     /// the index itself needs a [`Builder`].
     #[must_use]
-    pub fn new(cache: Cache, python: Arc<Interpreter>, runtime: tokio::runtime::Handle) -> Self {
+    pub fn new(cache: Cache, python: Arc<Interpreter>, runtime: Runtime) -> Self {
         Self {
             shared: Arc::new(Shared {
                 cache,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use resolver::cache::Cache;
 use resolver::index::{Builder, Index, IndexSettings};
+use resolver::runtime::Runtime;
 
 use super::archive::{read_members, read_metadata};
 use super::{BuildError, BuildFrontend, Kind};
@@ -39,7 +40,6 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
 struct World {
     folder: tempfile::TempDir,
     frontend: BuildFrontend,
-    _runtime: tokio::runtime::Runtime,
 }
 
 impl World {
@@ -52,9 +52,7 @@ impl World {
             .iter()
             .find_map(|name| which::which(name).ok());
         let python = Interpreter::query(&python.expect("tests need a python3"), &cache).unwrap();
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let frontend =
-            BuildFrontend::new(cache.clone(), Arc::new(python), runtime.handle().clone());
+        let frontend = BuildFrontend::new(cache.clone(), Arc::new(python), Runtime::default());
         let settings = IndexSettings {
             pypi_url: "http://127.0.0.1:1/".to_owned(),
             offline: true,
@@ -66,11 +64,7 @@ impl World {
             ..IndexSettings::default()
         };
         frontend.connect(Index::new(settings, cache, None));
-        let world = Self {
-            folder,
-            frontend,
-            _runtime: runtime,
-        };
+        let world = Self { folder, frontend };
         world.write(
             "pyproject.toml",
             "[build-system]\nrequires = []\nbuild-backend = \"own\"\nbackend-path = [\"tools\"]\n",

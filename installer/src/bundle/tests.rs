@@ -10,6 +10,7 @@ use resolver::index::{Index, IndexSettings};
 use resolver::marker::MarkerEnvironment;
 use resolver::name::{GroupName, PackageName};
 use resolver::project::Project;
+use resolver::runtime::Runtime;
 use resolver::tag::{Tag, Tags};
 use sha2::{Digest, Sha256};
 
@@ -27,7 +28,7 @@ const VENDORED: &str = "elsewhere-1.5-py3-none-any.whl";
 /// A repository and all that bundles are made with.
 struct World {
     folder: tempfile::TempDir,
-    runtime: tokio::runtime::Runtime,
+    runtime: Runtime,
     index: Index,
     build: BuildFrontend,
     target: Target,
@@ -83,11 +84,11 @@ impl World {
         // Another test may have been faster.
         drop(rustls::crypto::ring::default_provider().install_default());
         let folder = tempfile::tempdir().unwrap();
-        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let runtime = Runtime::default();
         let cache = Cache::new(folder.path().join("cache"));
         let python = interpreter();
         let target = Target::host(&python);
-        let build = BuildFrontend::new(cache.clone(), Arc::new(python), runtime.handle().clone());
+        let build = BuildFrontend::new(cache.clone(), Arc::new(python), runtime.clone());
         let settings = IndexSettings {
             pypi_url: "http://127.0.0.1:1/".to_owned(),
             offline: true,
@@ -202,7 +203,7 @@ impl World {
             index: &self.index,
             sources: &[],
             build: &self.build,
-            runtime: self.runtime.handle().clone(),
+            runtime: self.runtime.handle().unwrap().clone(),
         };
         let project = self.project();
         let request = BundleRequest {
@@ -808,7 +809,7 @@ fn builds_are_compared_with_one_another() {
         index: &world.index,
         sources: &[],
         build: &world.build,
-        runtime: world.runtime.handle().clone(),
+        runtime: world.runtime.handle().unwrap().clone(),
     };
     let project = world.project();
     let request = BundleRequest {

@@ -14,7 +14,7 @@ use crate::build::{BuildError, Kind, Known};
 use crate::fetch::{Fetched, Ranked, sdist_content, sha256_of, unpack_sdist};
 use crate::plan::Operation;
 use crate::title::{full_version, pip_command};
-use crate::trees::{Content, Watched};
+use crate::trees::{Content, FOLDERS, Packed, Watched};
 use crate::wheel::{self, DirectUrl, Linker, Options, StoredWheel, WheelError, file_url};
 
 /// What was built from an sdist.
@@ -29,6 +29,9 @@ pub(crate) fn built_wheel(cache: &Cache, key: &str) -> Option<String> {
     let bytes = cache.read(Bucket::Builds, key)?;
     if key.starts_with(COMMITS) {
         return String::from_utf8(bytes).ok();
+    }
+    if key.starts_with(FOLDERS) {
+        return Some(Packed::find(cache, key)?.wheel);
     }
     let built: Built = rmp_serde::from_slice(&bytes).ok()?;
     Some(built.sha256)
@@ -85,11 +88,7 @@ impl Run<'_> {
             // Somebody cleaned up the cache: bring the file again, once.
             Err(WheelError::StoreDamaged(path)) => {
                 tracing::debug!("{} is gone from the cache", path.display());
-                let sha256 = stored
-                    .folder
-                    .file_name()
-                    .map(|name| name.to_string_lossy().into_owned());
-                self.store.discard(&sha256.unwrap_or_default())?;
+                self.store.discard(&stored.sha256())?;
                 let fetched = self.again(package, fetched)?;
                 let stored = self.stored(step, &fetched)?;
                 self.install(step, &stored, &options)
@@ -106,6 +105,7 @@ impl Run<'_> {
         }
         self.installer
             .runtime
+            .handle()?
             .block_on(self.fetcher.fetch(package, &|_, _| {}))
     }
 
@@ -182,11 +182,7 @@ impl Run<'_> {
         check_identity(step.package, &stored)?;
         let built = Built {
             file,
-            sha256: stored
-                .folder
-                .file_name()
-                .map(|name| name.to_string_lossy().into_owned())
-                .unwrap_or_default(),
+            sha256: stored.sha256(),
         };
         let bytes = rmp_serde::to_vec(&built).map_err(|error| failed(error.into()))?;
         let key = self.built_key(&step.package.name, &fetched.sha256);
@@ -225,9 +221,32 @@ impl Run<'_> {
         self.unpack_built(package, &wheel)
     }
 
-    /// Builds and unpacks the wheel of a folder that needs no back end, and tells what the folder was like. `None` if it
-    /// does.
+    /// The unpacked wheel of a folder that needs no back end, and what the folder was like. `None` if it does.
     pub(super) fn build_native(
+        &self,
+        package: &LockedPackage,
+        folder: &Path,
+    ) -> Result<Option<(StoredWheel, Watched)>, InstallError> {
+        if !package.develop {
+            return self.pack(package, folder);
+        }
+        let cache = self.installer.index.cache();
+        let key = Packed::key(self.installer.build.rules(), &package.name, folder);
+        if let Some(packed) = Packed::find(cache, &key)
+            && let Some(stored) = self.store.find(&packed.wheel)
+        {
+            return Ok(Some((stored, packed.watched)));
+        }
+        let done = self.pack(package, folder)?;
+        Ok(done.map(|(stored, watched)| {
+            let wheel = stored.sha256();
+            let packed = Packed { watched, wheel };
+            packed.keep(cache, &key);
+            (stored, packed.watched)
+        }))
+    }
+
+    fn pack(
         &self,
         package: &LockedPackage,
         folder: &Path,

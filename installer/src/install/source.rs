@@ -195,8 +195,8 @@ impl Run<'_> {
         let project = self.check_out(step.package, source, History::None, &folder)?;
         let content = commit_content(source);
         let stored = self.build_tree(step, &project, content.as_deref())?;
-        if let (Some(key), Some(sha256)) = (key, stored.folder.file_name()) {
-            cache.write(Bucket::Builds, &key, sha256.as_encoded_bytes())?;
+        if let Some(key) = key {
+            cache.write(Bucket::Builds, &key, stored.sha256().as_bytes())?;
         }
         Ok(stored)
     }

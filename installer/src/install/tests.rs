@@ -11,6 +11,7 @@ use resolver::index::{Index, IndexSettings};
 use resolver::lock::{LockMetadata, LockedPackage, LockedSource, Lockfile, SourceKind};
 use resolver::marker::MarkerEnvironment;
 use resolver::name::{GroupName, PackageName};
+use resolver::runtime::Runtime;
 use sha2::{Digest, Sha256};
 
 use super::{InstallError, Installer, Reporter};
@@ -22,7 +23,6 @@ use crate::wheel::tests::{Builder, FILE, Fixture};
 struct Scene {
     fixture: Fixture,
     cache: Cache,
-    runtime: tokio::runtime::Runtime,
     seen: Recorder,
 }
 
@@ -59,11 +59,6 @@ impl Scene {
         let fixture = Fixture::new();
         Self {
             cache: Cache::new(fixture.folder.path().join("cache")),
-            runtime: tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(1)
-                .enable_all()
-                .build()
-                .unwrap(),
             seen: Recorder::default(),
             fixture,
         }
@@ -121,7 +116,7 @@ impl Scene {
             .ok();
         let index = Index::new(settings, self.cache.clone(), None);
         let python = Arc::new(self.fixture.environment.interpreter.clone());
-        let build = BuildFrontend::new(self.cache.clone(), python, self.runtime.handle().clone());
+        let build = BuildFrontend::new(self.cache.clone(), python, Runtime::default());
         let threads = rayon::ThreadPoolBuilder::new().build().unwrap();
         let installer = Installer {
             index: &index,
@@ -131,7 +126,7 @@ impl Scene {
             environment: &self.fixture.environment,
             draft: None,
             folder: self.folder().to_owned(),
-            runtime: self.runtime.handle().clone(),
+            runtime: Runtime::default(),
             threads: &threads,
             compile: false,
             turns: None,

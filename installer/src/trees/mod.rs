@@ -12,6 +12,7 @@
 //! everything that was read, and while all of that is the same, nothing is read again.
 
 mod content;
+mod packed;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ use resolver::unchanged::Stat;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::content::Content;
+pub(crate) use self::packed::{FOLDERS, Packed};
 pub(crate) use self::watch::Watched;
 use crate::build::{BuildRules, write_atomically};
 use crate::environment::{Environment, EnvironmentError, Installed};

@@ -42,9 +42,13 @@ impl Watched {
 
     /// Is everything as it was?
     pub(super) fn is_unmoved(&self) -> bool {
-        self.places
-            .iter()
-            .all(|(path, stat)| stat.is_some() && Stat::of_any(path) == *stat)
+        let is_same = |(path, stat): &(PathBuf, Option<Stat>)| Stat::of_any(path) == *stat;
+        self.is_reliable() && self.places.iter().all(is_same)
+    }
+
+    /// Can it ever tell that everything is as it was?
+    pub(super) fn is_reliable(&self) -> bool {
+        self.places.iter().all(|(_, stat)| stat.is_some())
     }
 }
 

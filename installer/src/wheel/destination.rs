@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use fs_err as fs;
 use rayon::prelude::*;
@@ -11,7 +12,7 @@ use super::link::{Folder, Linker, replacing};
 use super::manifest::{Manifest, Scheme, StoredFile};
 use super::ready::{self, content};
 use super::record::{Written, direct_url_row, installed_text};
-use super::store::{StoredWheel, create_file, create_folders, new_folder};
+use super::store::{StoredWheel, create_file, create_folders, create_folders_below, new_folder};
 use super::{EntryPoint, WheelError, rewrite_shebang, script_text};
 use crate::environment::Environment;
 
@@ -37,6 +38,8 @@ pub struct Site {
     pub python: PathBuf,
     /// From site-packages up to the root: `../../..`.
     up: String,
+    /// Site-packages, once something is linked into it.
+    opened: Arc<OnceLock<Folder>>,
 }
 
 /// What an installation adds to the wheel.
@@ -69,7 +72,14 @@ impl Site {
             python: environment.python(),
             up: vec![".."; depth].join("/"),
             site_packages,
+            opened: Arc::default(),
         }
+    }
+
+    /// Site-packages, for links.
+    fn opened(&self) -> &Folder {
+        self.opened
+            .get_or_init(|| Folder::open(self.site_packages.clone()))
     }
 
     /// The folder of a scheme.
@@ -118,7 +128,7 @@ pub fn install(
         wheel,
         site,
         files: Folder::open(wheel.files()),
-        site_packages: Folder::open(site.site_packages.clone()),
+        site_packages: site.opened(),
         linker,
     };
     let mut placed = Vec::new();
@@ -138,7 +148,7 @@ struct Job<'a> {
     /// The unpacked wheel's tree.
     files: Folder,
     /// Where most of it goes.
-    site_packages: Folder,
+    site_packages: &'a Folder,
     linker: Linker,
 }
 
@@ -249,8 +259,11 @@ impl<'a> Job<'a> {
                 .filter(|file| file.scheme == scheme)
                 .map(|file| file.path())
                 .peekable();
-            if paths.peek().is_some() {
-                create_folders(&self.site.folder(scheme, &self.wheel.manifest), paths)?;
+            let folder = self.site.folder(scheme, &self.wheel.manifest);
+            if folder == self.site.site_packages {
+                create_folders_below(&folder, paths)?;
+            } else if paths.peek().is_some() {
+                create_folders(&folder, paths)?;
             }
         }
         Ok(())
@@ -268,7 +281,7 @@ impl<'a> Job<'a> {
             Scheme::Purelib | Scheme::Platlib => {
                 let source = (&self.files, file.member.as_str());
                 self.linker
-                    .link_below(source, (&self.site_packages, file.path()))
+                    .link_below(source, (self.site_packages, file.path()))
             }
             _ => self.linker.link(&self.wheel.path(file), &self.target(what)),
         };
@@ -322,7 +335,7 @@ impl<'a> Job<'a> {
         let folder = new_folder(&self.site.site_packages, TEMPORARY)?;
         let inside = |file: &StoredFile| self.in_dist_info(file).unwrap_or(file.path()).to_owned();
         let paths: Vec<String> = files.iter().map(|file| inside(file)).collect();
-        create_folders(folder.path(), paths.iter().map(String::as_str))?;
+        create_folders_below(folder.path(), paths.iter().map(String::as_str))?;
         let inner = Folder::open(folder.path().to_owned());
         for (file, path) in files.iter().zip(paths) {
             // Poetry: a wheel's own INSTALLER is overwritten, but its row stays in RECORD.
@@ -364,10 +377,13 @@ impl<'a> Job<'a> {
 
     fn publish(&self, folder: tempfile::TempDir) -> Result<(), WheelError> {
         let target = self.site.site_packages.join(&self.wheel.manifest.dist_info);
-        if target.symlink_metadata().is_ok() {
+        if let Err(error) = fs::rename(folder.path(), &target) {
+            if target.symlink_metadata().is_err() {
+                return Err(error.into());
+            }
             remove_folder(&target, &self.site.site_packages)?;
+            fs::rename(folder.path(), &target)?;
         }
-        fs::rename(folder.path(), &target)?;
         let _moved = folder.keep();
         Ok(())
     }

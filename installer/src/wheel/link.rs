@@ -131,6 +131,7 @@ fn never_reflinks(_folder: &Path) -> bool {
 
 /// A folder that links start from or end in: most paths of a wheel are a few parts below it, while it has a dozen
 /// itself, which need not be walked for every file.
+#[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
     #[cfg(target_os = "linux")]

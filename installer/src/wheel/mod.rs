@@ -38,12 +38,12 @@ pub use scripts::{
 pub use store::{Store, StoredWheel};
 pub use uninstall::{Removed, uninstall};
 
-pub(crate) use destination::{modules, remove_leftovers};
+pub(crate) use destination::{TEMPORARY, modules, remove_leftovers};
 pub(crate) use headers::first as first_header;
 pub(crate) use legacy::metadata_file;
 pub(crate) use record::{Written, installed_text};
 pub(crate) use scripts::{first_name, shell_quoted};
-pub(crate) use store::{create_file, outline};
+pub(crate) use store::{create_file, new_folder, outline};
 pub(crate) use uninstall::{make_room, remove, remove_stray};
 
 /// Reads all files of a ZIP archive that is no wheel, under the same strict rules: name, mode, content.

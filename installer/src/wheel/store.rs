@@ -46,6 +46,13 @@ pub struct StoredWheel {
 }
 
 impl StoredWheel {
+    /// The sha256 of its archive, in hex.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        let name = self.folder.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
     /// Where a file of it is.
     #[must_use]
     pub fn path(&self, file: &StoredFile) -> PathBuf {
@@ -263,8 +270,19 @@ impl Bytes {
     }
 }
 
-/// Makes the folders that files at these relative paths need, parents first.
+/// Makes `root`, if it is not there, and the folders below it that files at these relative paths need.
 pub(crate) fn create_folders<'a>(
+    root: &Path,
+    files: impl Iterator<Item = &'a str>,
+) -> io::Result<()> {
+    if !root.is_dir() {
+        fs::create_dir_all(root)?;
+    }
+    create_folders_below(root, files)
+}
+
+/// Makes the folders that files at these paths below `root` need, parents first.
+pub(super) fn create_folders_below<'a>(
     root: &Path,
     files: impl Iterator<Item = &'a str>,
 ) -> io::Result<()> {
@@ -283,9 +301,6 @@ pub(crate) fn create_folders<'a>(
                 break;
             }
         }
-    }
-    if !root.is_dir() {
-        fs::create_dir_all(root)?;
     }
     for folder in folders {
         let path = root.join(folder);

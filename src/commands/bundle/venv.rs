@@ -82,7 +82,7 @@ pub(super) fn run(cx: &Context, args: &VenvArgs) -> Result<(), Failure> {
         index: cx.index()?,
         sources: &project.all_sources(),
         build: &build,
-        runtime: cx.runtime()?.handle().clone(),
+        runtime: cx.runtime()?.clone(),
     };
     let bundle = bundler.install(
         &request,

@@ -221,7 +221,7 @@ impl<'a> List<'a> {
 fn find_latest(cx: &Context, locked: &Locked<'_>, rows: &mut [Row<'_>]) -> Result<(), Failure> {
     let project = &locked.project;
     let packages: Vec<&LockedPackage> = rows.iter().map(|row| row.package).collect();
-    let (index, runtime) = (cx.index()?, cx.runtime()?.handle());
+    let (index, runtime) = (cx.index()?, cx.runtime()?);
     let found = solver::latest(project, &packages, index, runtime)?;
     let mut by_name = BTreeMap::new();
     for (package, latest) in packages.iter().zip(found) {

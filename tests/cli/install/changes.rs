@@ -1,6 +1,8 @@
 //! What has changed since the last `install` is noticed. (Poetry looks at versions and origins only: libraries beside
 //! the project stay as they were installed.)
 
+use std::time::Duration;
+
 use resolver::cache::Bucket;
 
 use super::libraries::{
@@ -52,6 +54,41 @@ fn an_editable_library_follows_its_manifest() {
         assert!(!fx.exists(".venv/bin/say"));
         assert_eq!(install(&fx), NOTHING);
     }
+}
+
+/// What an editable library's wheel was made of is noted in the cache, for all projects that have it.
+#[test]
+fn a_new_environment_gets_a_library_as_it_is_now() {
+    let fx = application(&[("lib", true)]);
+    write_library(&fx, "lib", Backend::Native);
+    fx.mpoetry(["lock"]).success();
+    let folder = fx.top().join("cache/builds-v1/folders");
+    let noted = || std::fs::read_dir(&folder).map_or(0, Iterator::count);
+    let install_anew = || {
+        // What is younger than a tick of the file system's clock is not relied on.
+        std::thread::sleep(Duration::from_millis(50));
+        if fx.exists(".venv") {
+            fx.remove(".venv");
+        }
+        fx.mpoetry(["install"]).success();
+        noted()
+    };
+    assert_eq!(install_anew(), 1);
+
+    fx.edit("lib/pyproject.toml", "say = ", "shout = ");
+    assert_eq!(install_anew(), 1);
+    assert_eq!(fx.mpoetry(["run", "shout"]).success().stdout, "old\n");
+    assert!(!fx.exists(".venv/bin/say"));
+
+    std::fs::remove_dir_all(fx.top().join("cache/wheels-v1")).unwrap();
+    assert_eq!(install_anew(), 1);
+    assert_eq!(fx.mpoetry(["run", "shout"]).success().stdout, "old\n");
+
+    fx.mpoetry(["cache", "prune"]).success();
+    assert_eq!(noted(), 1);
+    fx.remove("lib");
+    fx.mpoetry(["cache", "prune"]).success();
+    assert_eq!(noted(), 0);
 }
 
 /// A table that says nothing of the package is no reason to install it again.
