@@ -515,6 +515,14 @@ mod tests {
             let arguments = command.get_arguments();
             arguments.map(|it| format!("{it:?}")).collect()
         };
+        let settings = |command: &clap::Command| {
+            [
+                command.is_disable_version_flag_set(),
+                command.is_disable_help_flag_set(),
+                command.is_disable_help_subcommand_set(),
+                command.is_args_override_self(),
+            ]
+        };
         let mut found = 0;
         for command in all.get_subcommands() {
             let name = command.get_name();
@@ -526,6 +534,7 @@ mod tests {
             // Where they differ, there is too much to look at.
             assert!(options(only) == options(command), "{name}");
             assert!(options(&alone) == options(&all), "{name}");
+            assert_eq!(settings(&alone), settings(&all), "{name}");
             assert_eq!(
                 only.get_subcommands().count(),
                 command.get_subcommands().count(),

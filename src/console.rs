@@ -6,10 +6,11 @@
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
+use resolver::sync::lock;
 use resolver::unchanged::Said;
 
 use crate::variables::Variables;
@@ -298,8 +299,4 @@ impl Console {
     pub(crate) fn warning(&self, text: impl Display) {
         self.error_line(format_args!("{WARNING}{text}{WARNING:#}"));
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

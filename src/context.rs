@@ -4,7 +4,7 @@
 use std::cell::OnceCell;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::time::SystemTime;
 
 use installer::build::{BuildFrontend, BuildRules};
@@ -24,6 +24,7 @@ use resolver::project::{Project, parse_toml};
 use resolver::requirement::Origin;
 use resolver::runtime::Runtime;
 use resolver::solver::{self, Part, Reporter, Request};
+use resolver::sync::{Late, lock};
 use resolver::version::Version;
 use tokio::runtime::Handle;
 
@@ -81,37 +82,7 @@ pub(crate) struct Context<'a> {
 #[derive(Default)]
 struct LateShare {
     options: OnceLock<RemoteCacheArgs>,
-    share: Shared<Option<Arc<Share>>>,
-}
-
-/// A value that is made once for all projects of a run, when the first one needs it.
-struct Shared<T> {
-    value: OnceLock<T>,
-    making: Mutex<()>,
-}
-
-impl<T> Default for Shared<T> {
-    fn default() -> Self {
-        Self {
-            value: OnceLock::new(),
-            making: Mutex::default(),
-        }
-    }
-}
-
-impl<T> Shared<T> {
-    /// The value, made now if there is none.
-    fn get_or_make(&self, make: impl FnOnce() -> Result<T, Failure>) -> Result<&T, Failure> {
-        if let Some(value) = self.value.get() {
-            return Ok(value);
-        }
-        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(value) = self.value.get() {
-            return Ok(value);
-        }
-        let value = make()?;
-        Ok(self.value.get_or_init(|| value))
-    }
+    share: Late<Option<Arc<Share>>>,
 }
 
 impl<'a> Context<'a> {
@@ -466,7 +437,7 @@ impl<'a> Context<'a> {
     /// When they can't be started, or as [`Context::settings`].
     pub(crate) fn threads(&self) -> Result<Arc<ThreadPool>, Failure> {
         let count = self.settings()?.workers;
-        let mut pools = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pools = lock(&self.threads);
         if let Some(pool) = pools.iter().find(|it| it.current_num_threads() == count) {
             return Ok(Arc::clone(pool));
         }
@@ -493,7 +464,7 @@ impl<'a> Context<'a> {
     /// The index that another project of this run has made with the same settings, or a new one.
     fn shared_index(&self, builder: Arc<dyn Builder>) -> Result<Index, Failure> {
         let (settings, cache) = (self.index_settings()?, self.cache()?);
-        let mut indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut indexes = lock(&self.indexes);
         let is_alike =
             |index: &&Index| *index.settings() == settings && index.cache().root() == cache.root();
         if let Some(index) = indexes.iter().find(is_alike) {
@@ -569,7 +540,7 @@ impl<'a> Context<'a> {
 
     /// Tells what there is to say of the remote cache.
     pub(crate) fn tell_remote_cache(&self) {
-        let share = self.remote_cache.share.value.get().and_then(Option::as_ref);
+        let share = self.remote_cache.share.get().and_then(Option::as_ref);
         for warning in share.into_iter().flat_map(|share| share.take_warnings()) {
             self.console.warning(format_args!("Warning: {warning}"));
         }

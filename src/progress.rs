@@ -8,9 +8,9 @@ mod order;
 
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use installer::publish::Published;
 use installer::title::{full_version, short_commit};
 use resolver::name::PackageName;
 use resolver::solver::LookedAt;
+use resolver::sync::{into_inner, lock};
 use resolver::version::Version;
 
 use self::order::InOrder;
@@ -97,13 +98,11 @@ impl<'a> Resolving<'a> {
 
     /// What was noted.
     pub(crate) fn into_notes(self) -> Notes {
-        self.notes
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
+        into_inner(self.notes)
     }
 
     fn note(&self, note: impl FnOnce(&mut Notes)) {
-        note(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner));
+        note(&mut lock(&self.notes));
     }
 }
 
@@ -192,7 +191,7 @@ impl<'a> Installing<'a> {
     }
 
     fn tell(&self, what: impl FnOnce(&mut InOrder) -> Vec<usize>) {
-        let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut order = lock(&self.order);
         for place in what(&mut order) {
             let operation = &self.plan.operations[place];
             if !self.is_animated && (self.verbose || !is_skipped(operation)) {
@@ -203,10 +202,7 @@ impl<'a> Installing<'a> {
 
     /// Changes what is under way, and tells of what is so longest.
     fn update(&self, change: impl FnOnce(&mut Vec<UnderWay>)) {
-        let mut under_way = self
-            .under_way
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut under_way = lock(&self.under_way);
         change(&mut under_way);
         let oldest = under_way.first();
         let message = oldest.map(|oldest| format!("{} {}", oldest.name, oldest.doing));

@@ -14,7 +14,7 @@ mod tests;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
+use std::sync::{Mutex, OnceLock, mpsc};
 use std::time::Instant;
 
 use futures_util::StreamExt;
@@ -24,6 +24,7 @@ use resolver::index::Index;
 use resolver::lock::{LockedPackage, SourceKind};
 use resolver::name::PackageName;
 use resolver::runtime::Runtime;
+use resolver::sync::{into_inner, lock};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::build::BuildFrontend;
@@ -253,24 +254,14 @@ impl Run<'_> {
     }
 
     fn end(self) -> Result<SeenTrees, InstallError> {
-        let mut notices = self
-            .notices
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut notices = into_inner(self.notices);
         notices.sort();
         for (_, notice) in notices {
             self.reporter.warning(&notice);
         }
-        match self
-            .failure
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
-        {
+        match into_inner(self.failure) {
             Some(error) => Err(error),
-            None => Ok(self
-                .seen
-                .into_inner()
-                .unwrap_or_else(PoisonError::into_inner)),
+            None => Ok(into_inner(self.seen)),
         }
     }
 
@@ -439,10 +430,6 @@ impl Run<'_> {
             })
             .await;
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Poetry: what came from a git repository may have left a clone in the environment's `src`.

@@ -65,6 +65,7 @@ pub mod requirement;
 pub(crate) mod resolution;
 pub mod runtime;
 pub mod solver;
+pub mod sync;
 pub mod tag;
 pub mod unchanged;
 pub mod version;

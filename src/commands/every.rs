@@ -2,11 +2,12 @@
 
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 
 use resolver::lock;
 use resolver::monorepo::{Monorepo, Part, Purpose};
 use resolver::project::workspace::Workspace;
+use resolver::sync::lock;
 
 use super::affected;
 use crate::console::{BOLD, Console};
@@ -160,7 +161,7 @@ pub(crate) fn every_at_once<T: Send>(
         for _ in 0..at_once {
             let queue = Arc::clone(&queue);
             threads.spawn(move || {
-                let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+                let next = || lock(&queue).next();
                 while let Some((member, result)) = next() {
                     // The receiver is waited for below.
                     result.send(work(&member)).ok();

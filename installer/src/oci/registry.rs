@@ -6,11 +6,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use fs_err as fs;
 use futures_util::future::try_join_all;
 use resolver::index::{Index, IndexError, IndexSettings, Reply};
+use resolver::sync::lock;
 use serde::Deserialize;
 
 use super::base::{BaseImage, choose};
@@ -210,10 +211,7 @@ impl Registry<'_> {
         let Some(authorization) = self.authorize(&first).await? else {
             return Ok(first);
         };
-        *self
-            .authorization
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(authorization.clone());
+        *lock(&self.authorization) = Some(authorization.clone());
         self.ask_once(url, Some(authorization)).await
     }
 
@@ -229,10 +227,7 @@ impl Registry<'_> {
     }
 
     fn authorization(&self) -> Option<String> {
-        let known = self
-            .authorization
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let known = lock(&self.authorization);
         known.clone()
     }
 

@@ -31,12 +31,13 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use fs_err as fs;
 use resolver::cache::{Bucket, Cache};
 use resolver::index::{IndexSettings, keep_archive};
 use resolver::name::PackageName;
+use resolver::sync::lock;
 use resolver::tag::Tags;
 use resolver::version::Version;
 use rustc_hash::FxHashSet;
@@ -344,7 +345,7 @@ impl Share {
     }
 
     fn told(&self) -> MutexGuard<'_, Told> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.told)
     }
 }
 

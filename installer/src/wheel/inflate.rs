@@ -1,8 +1,9 @@
 //! Inflating what ZIP archives hold: most members at once into memory, large ones piece by piece.
 
+use resolver::sync::lock;
 use std::ffi::c_void;
 use std::ptr::NonNull;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use flate2::{Decompress, FlushDecompress, Status};
 use libdeflate_sys as ffi;
@@ -55,7 +56,7 @@ impl Inflaters {
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Inflater>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.idle)
     }
 }
 

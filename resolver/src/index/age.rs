@@ -1,12 +1,13 @@
 //! Releases that are too young to be offered: a stolen account is mostly noticed within days.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::stored::Row;
 use crate::dist::Source;
 use crate::name::PackageName;
+use crate::sync::lock;
 use crate::version::Version;
 
 const DAY: u64 = 24 * 60 * 60;
@@ -77,10 +78,7 @@ impl Ages {
         let young = rows.iter().rev().filter(|row| row.uploaded > latest);
         let young: Vec<Version> = young.map(|row| row.version.clone()).collect();
         if !young.is_empty() {
-            let mut all = self
-                .passed_over
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut all = lock(&self.passed_over);
             all.insert((source.name.clone(), name.clone()), young);
         }
         rows.iter().filter(move |row| row.uploaded <= latest)
@@ -88,10 +86,7 @@ impl Ages {
 
     /// What was kept back since this was asked the last time.
     pub(super) fn take_passed_over(&self) -> Vec<TooYoung> {
-        let mut all = self
-            .passed_over
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut all = lock(&self.passed_over);
         let all = std::mem::take(&mut *all).into_iter();
         let each = all.map(|((source, package), versions)| TooYoung {
             source,

@@ -5,9 +5,10 @@
 //! the login that would go there. Whatever is transient is tried again: the whole exchange, body included, because connections break
 //! in the middle too.
 
+use crate::sync::lock;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::future::BoxFuture;
@@ -346,7 +347,7 @@ impl Http {
     /// Waits for a free place among the requests to a host.
     async fn enter(&self, url: &Url) -> OwnedSemaphorePermit {
         let gate = {
-            let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut gates = lock(&self.gates);
             let places = self.settings.connections.max(1);
             let gate = gates
                 .entry(host(url))
@@ -365,7 +366,7 @@ impl Http {
             "https" => {
                 let trust = self.credentials.trust(url);
                 let cell = {
-                    let mut cells = self.secure.lock().unwrap_or_else(PoisonError::into_inner);
+                    let mut cells = lock(&self.secure);
                     Arc::clone(cells.entry(trust.clone()).or_default())
                 };
                 let (settings, direction) = (Arc::clone(&self.settings), self.direction);

@@ -47,7 +47,7 @@ mod unpack;
 mod wheel;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use indexmap::IndexMap;
 use reqwest::header::HeaderMap;
@@ -70,6 +70,7 @@ use crate::dist::{Hash, HashedFile, Source};
 use crate::git::Repositories;
 use crate::metadata::Metadata;
 use crate::name::PackageName;
+use crate::sync::lock;
 use crate::version::Version;
 
 pub use error::{Cause, IndexError};
@@ -626,7 +627,7 @@ impl Ranges {
     }
 
     fn are_given_anywhere(&self) -> bool {
-        let hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let hosts = lock(&self.0);
         hosts.values().any(|given| *given)
     }
 
@@ -635,12 +636,12 @@ impl Ranges {
     }
 
     fn answer(&self, host: &str) -> Option<bool> {
-        let hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let hosts = lock(&self.0);
         hosts.get(host).copied()
     }
 
     fn note(&self, host: String, given: bool) {
-        let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hosts = lock(&self.0);
         *hosts.entry(host).or_insert(given) &= given;
     }
 }

@@ -1,7 +1,8 @@
 //! A map in which every value is made once, however many tasks ask for it at the same time.
 
+use crate::sync::lock;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rustc_hash::FxHashMap;
 use tokio::sync::OnceCell;
@@ -25,7 +26,7 @@ impl<K: Eq + Hash, V: Clone> OnceMap<K, V> {
     /// The value of `key`, made by `make` if nobody has made it or is making it.
     pub(crate) async fn get(&self, key: K, make: impl AsyncFnOnceSend<V>) -> V {
         let cell = {
-            let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut cells = lock(&self.cells);
             Arc::clone(cells.entry(key).or_default())
         };
         cell.get_or_init(|| make.call()).await.clone()
@@ -33,13 +34,13 @@ impl<K: Eq + Hash, V: Clone> OnceMap<K, V> {
 
     /// Has anyone asked for the value of `key`?
     pub(crate) fn is_asked_for(&self, key: &K) -> bool {
-        let cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        let cells = lock(&self.cells);
         cells.contains_key(key)
     }
 
     /// Forgets what was made for `key`, so that the next asker makes it again.
     pub(crate) fn forget(&self, key: &K) {
-        let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cells = lock(&self.cells);
         cells.remove(key);
     }
 }

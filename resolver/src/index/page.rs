@@ -1,7 +1,7 @@
 //! Project pages: asked for once, kept on disk, revalidated when they have grown old.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use reqwest::StatusCode;
@@ -18,6 +18,7 @@ use super::{Index, IndexError, IndexFile, Page, kept, listing, simple_html, simp
 use crate::cache::{Bucket, Cache};
 use crate::dist::Source;
 use crate::name::PackageName;
+use crate::sync::lock;
 use crate::version::Version;
 
 /// Quality values help with servers that prefer HTML for whoever does not say how much JSON is preferred.
@@ -164,7 +165,7 @@ pub(super) struct Forms(Mutex<FxHashMap<String, bool>>);
 impl Forms {
     /// How often an answer in HTML is followed by another try.
     fn patience(&self, origin: &str) -> u32 {
-        let forms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let forms = lock(&self.0);
         match forms.get(origin) {
             Some(true) => 5,
             Some(false) => 0,
@@ -173,7 +174,7 @@ impl Forms {
     }
 
     fn note(&self, origin: &str, is_json: bool) {
-        let mut forms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut forms = lock(&self.0);
         *forms.entry(origin.to_owned()).or_default() |= is_json;
     }
 }

@@ -1,7 +1,7 @@
 //! Checkouts of git repositories for one resolution: each reference is fetched once, several at a time.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use rustc_hash::FxHashMap;
 
@@ -9,6 +9,7 @@ use crate::cache::{Bucket, Cache};
 use crate::git::{GitError, History, Reference, Repositories};
 use crate::index::Index;
 use crate::requirement::Origin;
+use crate::sync::lock;
 
 /// How many repositories are fetched at the same time. More and ssh servers begin to refuse connections.
 const AT_ONCE: usize = 8;
@@ -87,7 +88,7 @@ impl Checkouts {
     pub(crate) fn get(&self, wanted: &Wanted, history: History) -> Answer {
         let key = (wanted.clone(), history);
         let cell = {
-            let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut cells = lock(&self.cells);
             Arc::clone(cells.entry(key).or_default())
         };
         let answer = cell.get_or_init(|| match history {
@@ -112,7 +113,7 @@ impl Checkouts {
         for _ in 0..workers {
             let (checkouts, queue) = (self.clone(), Arc::clone(&queue));
             std::thread::spawn(move || {
-                let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                let next = || lock(&queue).pop();
                 while let Some(wanted) = next() {
                     drop(checkouts.get(&wanted, History::None));
                 }

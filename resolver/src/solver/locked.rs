@@ -1,7 +1,7 @@
 //! The packages of the old lock, as the solver prefers them.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use pubgrub::VersionSet;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -12,6 +12,7 @@ use crate::lock::{LockedPackage, LockedSource, Lockfile, SourceKind};
 use crate::name::PackageName;
 use crate::path::normalize;
 use crate::requirement::{Origin, Requirement};
+use crate::sync::lock;
 use crate::version::Version;
 
 use super::node::{INDEX, OriginId, Releases};
@@ -152,7 +153,7 @@ impl Locked {
                 let source = package.source.as_ref();
                 source.is_some_and(|source| is_same(&source.to_origin(package.develop)))
             })?;
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = lock(&self.kept);
         kept.insert(same.origin);
         Some(Arc::clone(same))
     }

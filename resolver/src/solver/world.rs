@@ -7,7 +7,7 @@
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use pubgrub::VersionSet;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -25,6 +25,7 @@ use crate::name::{ExtraName, PackageName};
 use crate::path::resolve;
 use crate::project::{Project, ProjectError, is_python_project, read_library};
 use crate::requirement::{Origin, Requirement};
+use crate::sync::lock;
 use crate::version::Version;
 
 use super::candidates::{Candidate, Candidates, Listed, Listing};
@@ -1106,9 +1107,4 @@ fn remembered(
     }
     let found = find();
     lock(known).entry(marker.clone()).or_insert(found).clone()
-}
-
-/// A poisoned lock only means that another thread panicked; the maps stay usable.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
