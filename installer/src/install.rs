@@ -211,6 +211,19 @@ impl Sorted<'_> {
     }
 }
 
+/// Downloaded files that are to be installed, and their sizes in bytes.
+type Arrived<'a> = Mutex<Vec<(u64, Step<'a>, Fetched)>>;
+
+fn take_largest<'a>(arrived: &Arrived<'a>) -> Option<(Step<'a>, Fetched)> {
+    let mut arrived = lock(arrived);
+    let (largest, _) = arrived
+        .iter()
+        .enumerate()
+        .max_by_key(|(_, (size, ..))| *size)?;
+    let (_, step, fetched) = arrived.swap_remove(largest);
+    Some((step, fetched))
+}
+
 impl Run<'_> {
     fn all(&self, plan: &Plan) {
         let mut at_once = Vec::new();
@@ -335,6 +348,7 @@ impl Run<'_> {
         }
         let Sorted { here, elsewhere } = sorted;
         let (sender, receiver) = mpsc::channel();
+        let arrived = &Arrived::default();
         std::thread::scope(|threads| {
             if elsewhere.is_empty() {
                 drop(sender);
@@ -346,8 +360,14 @@ impl Run<'_> {
                     scope.spawn(move |_| self.work(work));
                 }
                 for (step, fetched) in receiver {
+                    let size = fetched.size();
+                    lock(arrived).push((size, step, fetched));
+                    // Not what came just now but the largest that nobody has begun: at the end it would keep one thread
+                    // busy while the others wait.
                     scope.spawn(move |_| {
-                        if !self.is_stopped() {
+                        if let Some((step, fetched)) = take_largest(arrived)
+                            && !self.is_stopped()
+                        {
                             let began = Instant::now();
                             self.finish(step, began, self.install_fetched(step, fetched));
                         }

@@ -70,7 +70,7 @@ impl Bucket {
             Self::Index => "index-v2",
             Self::Metadata => "metadata-v3",
             Self::Archives => "archives-v1",
-            Self::Wheels => "wheels-v1",
+            Self::Wheels => "wheels-v2",
             Self::Builds => "builds-v1",
             Self::Git => "git-v1",
             Self::Pythons => "pythons-v1",

@@ -177,12 +177,12 @@ fn what_is_of_no_use_goes() {
     There is nothing to remove.
     ");
     for path in [
-        "wheels-v1/.unpacking-1/files/x.py",
+        "wheels-v2/.unpacking-1/files/x.py",
         "archives-v1/.tmp-2",
         "builds-v1/.tmp-3/source/setup.py",
         "builds-v1/environments/half/bin/python",
         "index-v1/key/page",
-        "wheels-v1/0000/files/x.py",
+        "wheels-v2/0000/files/x.py",
         "builds-v1/sdists/0000/key",
         "archives-v1/by-md5/0000",
         "archives-v1/remarks/0000",
@@ -251,12 +251,13 @@ fn a_ci_job_keeps_wheels_that_were_built() {
     fx.mpoetry(["lock"]).success();
     fx.mpoetry(["install"]).success();
     fx.mpoetry(["cache", "prune", "--ci"]).success();
-    let wheels: Vec<_> = fs::read_dir(cache(&fx, "wheels-v1"))
+    let wheels: Vec<_> = fs::read_dir(cache(&fx, "wheels-v2"))
         .unwrap()
         .flatten()
         .collect();
     assert_eq!(wheels.len(), 1);
-    assert!(wheels[0].path().join("files/slow.py").exists());
+    let manifest = fs::read(wheels[0].path().join("manifest")).unwrap();
+    assert!(String::from_utf8_lossy(&manifest).contains("slow-1.0"));
     for bucket in ["index-v2", "metadata-v3", "archives-v1", "pythons-v1"] {
         assert!(!cache(&fx, bucket).exists(), "{bucket}");
     }
@@ -281,8 +282,8 @@ fn sizes_by_kind() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, vec![0; size]).unwrap();
     };
-    write("wheels-v1/ab/files/x.py", 1_000_000);
-    write("wheels-v1/ab/manifest", 500_000);
+    write("wheels-v2/ab/files/x.py", 1_000_000);
+    write("wheels-v2/ab/manifest", 500_000);
     write("git-v1/repositories/x/HEAD", 21);
     insta::assert_snapshot!(fx.mpoetry(["cache", "size"]), @"
     exit: 0

@@ -54,6 +54,12 @@ impl Fetched {
     pub(crate) fn is_wheel(&self) -> bool {
         self.file.ends_with(".whl")
     }
+
+    /// Bytes; 0 if nobody looked where it lies.
+    pub(crate) fn size(&self) -> u64 {
+        let found = self.path.as_ref().and_then(|path| path.metadata().ok());
+        found.map_or(0, |found| found.len())
+    }
 }
 
 /// What an index says of a file that neither the file nor the lock says.

@@ -130,8 +130,8 @@ impl Run<'_> {
 
     /// What a wheel requires here, and without extras, of which the lock knows nothing.
     fn unlocked_requirements(&self, package: &LockedPackage, stored: &StoredWheel) -> Vec<String> {
-        let dist_info = stored.files().join(&stored.manifest.dist_info);
-        let metadata = fs_err::read(dist_info.join("METADATA")).ok();
+        let metadata = stored.member(&format!("{}/METADATA", stored.manifest.dist_info));
+        let metadata = metadata.and_then(|path| fs_err::read(path).ok());
         let metadata = metadata.and_then(|bytes| Metadata::parse(&bytes).ok());
         let lines = metadata
             .map(|metadata| metadata.requires_dist)

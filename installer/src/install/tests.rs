@@ -270,7 +270,8 @@ fn a_file_that_is_gone_from_the_cache_is_brought_again() {
     let wheel = Builder::new();
     let sha256 = scene.write(&wheel);
     let stored = scene.fixture.unpack(&wheel.build()).unwrap();
-    std::fs::remove_file(stored.files().join("some_pkg/__init__.py")).unwrap();
+    let of_module = stored.member("some_pkg/__init__.py").unwrap();
+    std::fs::remove_file(&of_module).unwrap();
     scene
         .run(&scene.plan(vec![package(&sha256, file_source())], false))
         .unwrap();
@@ -282,7 +283,7 @@ fn a_file_that_is_gone_from_the_cache_is_brought_again() {
             .join("some_pkg/__init__.py")
             .exists()
     );
-    assert!(stored.files().join("some_pkg/__init__.py").exists());
+    assert!(of_module.exists());
 }
 
 #[test]

@@ -145,7 +145,7 @@ pub fn install(
 struct Job<'a> {
     wheel: &'a StoredWheel,
     site: &'a Site,
-    /// The unpacked wheel's tree.
+    /// The unpacked wheel's files.
     files: Folder,
     /// Where most of it goes.
     site_packages: &'a Folder,
@@ -279,9 +279,9 @@ impl<'a> Job<'a> {
         }
         let linked = match file.scheme {
             Scheme::Purelib | Scheme::Platlib => {
-                let source = (&self.files, file.member.as_str());
+                let (source, target) = (file.in_store(), file.path());
                 self.linker
-                    .link_below(source, (self.site_packages, file.path()))
+                    .link_below((&self.files, &source), (self.site_packages, target))
             }
             _ => self.linker.link(&self.wheel.path(file), &self.target(what)),
         };
@@ -341,7 +341,7 @@ impl<'a> Job<'a> {
             // Poetry: a wheel's own INSTALLER is overwritten, but its row stays in RECORD.
             if path != "INSTALLER" {
                 self.linker
-                    .link_below((&self.files, &file.member), (&inner, &path))
+                    .link_below((&self.files, &file.in_store()), (&inner, &path))
                     .map_err(|error| self.lost(file, &error))?;
             }
         }

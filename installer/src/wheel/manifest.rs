@@ -35,7 +35,9 @@ impl Scheme {
 /// A file of an unpacked wheel.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StoredFile {
-    /// Its path in the archive, which is also its path in the store.
+    /// Its number among the files of the wheel, from 0, which says where it lies in the store.
+    pub(super) number: usize,
+    /// Its path in the archive.
     pub member: String,
     /// Where it goes.
     pub scheme: Scheme,
@@ -51,7 +53,26 @@ pub struct StoredFile {
     pub rewrite: bool,
 }
 
+/// So many files of a wheel lie in one folder of the store.
+const FOLDER: usize = 64;
+
+/// The folders of the store that this many files need.
+pub(super) fn store_folders(files: usize) -> impl Iterator<Item = String> {
+    (0..files.div_ceil(FOLDER)).map(|folder| folder.to_string())
+}
+
+/// Where the file with this number lies in the store. The folders of the archive are not made there: a large wheel has one
+/// for every seven files, and each takes as long as three links, and a block of the disk.
+pub(super) fn store_path(number: usize) -> String {
+    format!("{}/{number}", number / FOLDER)
+}
+
 impl StoredFile {
+    /// Its path in the store, below the wheel's `files`.
+    pub(super) fn in_store(&self) -> String {
+        store_path(self.number)
+    }
+
     /// Its path inside the scheme.
     #[must_use]
     pub fn path(&self) -> &str {

@@ -1,7 +1,7 @@
 //! The cache of unpacked wheels.
 //!
-//! `wheels-v1/<sha256>/` holds `files/`, a tree as the archive has it, `ready/`, and `manifest`. The folder is made under a
-//! temporary name and renamed into place when it is whole, so that two processes never see each other's half work;
+//! `wheels-v2/<sha256>/` holds `files/`, by their numbers, `ready/`, and `manifest`, which says what they are. The folder is
+//! made under a temporary name and renamed into place when it is whole, so that two processes never see each other's half work;
 //! an entry whose manifest can't be read counts as missing and is made again.
 
 use std::io::{self, Write};
@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use super::WheelError;
 use super::archive::{Archive, ArchiveError};
 use super::inflate::{Inflater, Inflaters};
-use super::manifest::{Manifest, Scheme, StoredFile};
+use super::manifest::{Manifest, Scheme, StoredFile, store_folders, store_path};
 use super::ready;
 use super::source::{Placed, Source, archive_error};
 
@@ -28,6 +28,10 @@ const GROUP: usize = 16;
 
 /// Of what small members were read from, a thread keeps this many bytes in memory before it lets go of them.
 const MOST_HELD: usize = 1 << 20;
+
+/// Nothing longer than this many bytes is written at once: for 2 MB and more, Linux looks for a huge page, and where memory
+/// is in pieces it searches for longer than it would take to write into small ones.
+const AT_ONCE: usize = 1 << 20;
 
 /// Unpacked wheels, by the sha256 of their archive.
 #[derive(Clone, Debug)]
@@ -56,10 +60,18 @@ impl StoredWheel {
     /// Where a file of it is.
     #[must_use]
     pub fn path(&self, file: &StoredFile) -> PathBuf {
-        self.files().join(&file.member)
+        self.files().join(file.in_store())
     }
 
-    /// The tree of files.
+    /// Where the file is that has this path in the archive.
+    #[must_use]
+    pub fn member(&self, path: &str) -> Option<PathBuf> {
+        let mut files = self.manifest.files.iter();
+        let file = files.find(|file| file.member == path)?;
+        Some(self.path(file))
+    }
+
+    /// The folder of files.
     #[must_use]
     pub fn files(&self) -> PathBuf {
         self.folder.join("files")
@@ -135,19 +147,20 @@ impl Store {
         root: &Path,
     ) -> Result<Vec<StoredFile>, WheelError> {
         let members = &source.archive.members;
-        let names = source
-            .placed
-            .iter()
-            .map(|placed| members[placed.member].name.as_str());
-        create_folders(root, names)?;
+        fs::create_dir(root)?;
+        for folder in store_folders(source.placed.len()) {
+            fs::create_dir(root.join(folder))?;
+        }
         source
             .placed
             .par_iter()
+            .enumerate()
             .with_min_len(GROUP)
             .map_init(
                 || (self.inflaters.take(), 0..0),
-                |(taken, read), placed| {
-                    let file = write_file(source, bytes, placed, root, &mut taken.inflater)?;
+                |(taken, read), (number, placed)| {
+                    let file =
+                        write_file(source, bytes, (number, placed), root, &mut taken.inflater)?;
                     let body = members[placed.member].body();
                     // Members come in the archive's order, but for those that another thread reads.
                     if body.start < read.end || body.end - read.start > MOST_HELD {
@@ -328,12 +341,12 @@ impl From<ArchiveError> for Failure {
 fn write_file(
     source: &Source<'_>,
     bytes: &Bytes,
-    placed: &Placed,
+    (number, placed): (usize, &Placed),
     root: &Path,
     inflater: &mut Inflater,
 ) -> Result<StoredFile, WheelError> {
     let member = &source.archive.members[placed.member];
-    let path = root.join(&member.name);
+    let path = root.join(store_path(number));
     let (hash, rewrite) = write_member(&source.archive, member, &path, placed, inflater, |part| {
         bytes.let_go(part);
     })
@@ -362,6 +375,7 @@ fn write_file(
         }
     }
     Ok(StoredFile {
+        number,
         member: member.name.clone(),
         scheme: placed.scheme,
         other_path: (placed.path != member.name).then(|| placed.path.clone()),
@@ -389,7 +403,10 @@ fn write_member(
             rewrite = placed.scheme == Scheme::Scripts && piece.starts_with(b"#!python");
         }
         sha256.update(piece);
-        file.write_all(piece).map_err(Failure::Io)
+        let mut parts = piece.chunks(AT_ONCE);
+        parts
+            .try_for_each(|part| file.write_all(part))
+            .map_err(Failure::Io)
     })?;
     Ok((BASE64URL_NOPAD.encode(&sha256.finalize()), rewrite))
 }

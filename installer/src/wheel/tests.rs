@@ -562,7 +562,7 @@ fn a_torn_entry_of_the_cache_is_made_again() {
             "" => std::fs::remove_file(&manifest).unwrap(),
             _ => std::fs::write(&manifest, &whole[..whole.len() / 2]).unwrap(),
         }
-        std::fs::remove_dir_all(stored.files().join("some_pkg")).unwrap();
+        std::fs::remove_dir_all(stored.files().join("0")).unwrap();
         fixture.install(&wheel);
         assert_eq!(std::fs::read(&manifest).unwrap(), whole);
     }
@@ -575,7 +575,8 @@ fn a_failed_installation_leaves_nothing_behind() {
     let fixture = Fixture::new();
     let before = fixture.tree();
     let stored = fixture.unpack(&full_wheel().build()).unwrap();
-    std::fs::remove_file(stored.files().join(INFO).join("WHEEL")).unwrap();
+    let of_wheel = stored.member(&format!("{INFO}/WHEEL")).unwrap();
+    std::fs::remove_file(of_wheel).unwrap();
     let result = install(
         &stored,
         &fixture.site,
@@ -871,7 +872,7 @@ fn archives_of_other_writers_are_read() {
         let stored = fixture.unpack(&bytes).unwrap();
         assert!(stored.manifest.files.iter().all(|file| file.executable));
         assert_eq!(
-            std::fs::metadata(stored.files().join("some_pkg/large.bin"))
+            std::fs::metadata(stored.member("some_pkg/large.bin").unwrap())
                 .unwrap()
                 .len(),
             20_000_000

@@ -179,8 +179,8 @@ mod tests {
     #[test]
     fn what_is_taken_away_is_counted() {
         let (_folder, cache) = cache();
-        write(&cache, "wheels-v1/ab/files/x.py");
-        write(&cache, "wheels-v1/ab/manifest");
+        write(&cache, "wheels-v2/ab/files/x.py");
+        write(&cache, "wheels-v2/ab/manifest");
         let path = cache.bucket(Bucket::Wheels).join("ab");
         let both = Usage { files: 2, bytes: 8 };
         assert_eq!(cache.take_away(&path).unwrap(), both);
@@ -196,8 +196,8 @@ mod tests {
         assert!(cache.leftovers().unwrap().is_empty());
         for path in [
             ".in-use.lock",
-            "wheels-v1/ab/files/.tmp-x/poetry.lock",
-            "wheels-v1/.unpacking-1/files/x",
+            "wheels-v2/ab/files/.tmp-x/poetry.lock",
+            "wheels-v2/.unpacking-1/files/x",
             "index-v2/key/six",
             "index-v2/key/.tmp-2",
             "builds-v1/third-party/key.lock",
@@ -213,7 +213,7 @@ mod tests {
             "builds-v1/.tmp-3",
             "builds-v1/third-party/key.lock",
             "index-v2/key/.tmp-2",
-            "wheels-v1/.unpacking-1",
+            "wheels-v2/.unpacking-1",
         ];
         assert_eq!(names(&cache, &cache.leftovers().unwrap()), expected);
     }

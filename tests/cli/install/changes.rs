@@ -80,7 +80,7 @@ fn a_new_environment_gets_a_library_as_it_is_now() {
     assert_eq!(fx.mpoetry(["run", "shout"]).success().stdout, "old\n");
     assert!(!fx.exists(".venv/bin/say"));
 
-    std::fs::remove_dir_all(fx.top().join("cache/wheels-v1")).unwrap();
+    std::fs::remove_dir_all(fx.top().join("cache/wheels-v2")).unwrap();
     assert_eq!(install_anew(), 1);
     assert_eq!(fx.mpoetry(["run", "shout"]).success().stdout, "old\n");
 
