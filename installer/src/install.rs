@@ -211,16 +211,21 @@ impl Sorted<'_> {
     }
 }
 
-/// Downloaded files that are to be installed, and their sizes in bytes.
-type Arrived<'a> = Mutex<Vec<(u64, Step<'a>, Fetched)>>;
+/// Downloaded files that are to be installed.
+type Arrived<'a> = Mutex<Vec<(Effort, Step<'a>, Fetched)>>;
 
-fn take_largest<'a>(arrived: &Arrived<'a>) -> Option<(Step<'a>, Fetched)> {
+/// What it takes to install a file, in an order that is right for most: it has to be built, so many bytes to be unpacked.
+type Effort = (bool, u64);
+
+fn effort(fetched: &Fetched) -> Effort {
+    (!fetched.is_wheel(), fetched.size())
+}
+
+fn take_longest<'a>(arrived: &Arrived<'a>) -> Option<(Step<'a>, Fetched)> {
     let mut arrived = lock(arrived);
-    let (largest, _) = arrived
-        .iter()
-        .enumerate()
-        .max_by_key(|(_, (size, ..))| *size)?;
-    let (_, step, fetched) = arrived.swap_remove(largest);
+    let all = arrived.iter().enumerate();
+    let (longest, _) = all.max_by_key(|(_, (effort, ..))| *effort)?;
+    let (_, step, fetched) = arrived.swap_remove(longest);
     Some((step, fetched))
 }
 
@@ -360,12 +365,11 @@ impl Run<'_> {
                     scope.spawn(move |_| self.work(work));
                 }
                 for (step, fetched) in receiver {
-                    let size = fetched.size();
-                    lock(arrived).push((size, step, fetched));
-                    // Not what came just now but the largest that nobody has begun: at the end it would keep one thread
-                    // busy while the others wait.
+                    lock(arrived).push((effort(&fetched), step, fetched));
+                    // Not what came just now but what takes longest of all that nobody has begun: at the end it would keep
+                    // one thread busy while the others wait.
                     scope.spawn(move |_| {
-                        if let Some((step, fetched)) = take_largest(arrived)
+                        if let Some((step, fetched)) = take_longest(arrived)
                             && !self.is_stopped()
                         {
                             let began = Instant::now();
@@ -422,11 +426,9 @@ impl Run<'_> {
     }
 
     fn download_all<'s>(&self, steps: Vec<Step<'s>>, sender: mpsc::Sender<(Step<'s>, Fetched)>) {
-        let first = steps.first().map(|step| step.operation);
-        match (self.installer.runtime.handle(), first) {
-            (Ok(runtime), _) => runtime.block_on(self.download(steps, sender)),
-            (Err(error), Some(operation)) => self.fail(operation, error.into()),
-            (Err(_), None) => {}
+        match self.installer.runtime.handle() {
+            Ok(runtime) => runtime.block_on(self.download(steps, sender)),
+            Err(error) => self.fail(steps[0].operation, error.into()),
         }
     }
 

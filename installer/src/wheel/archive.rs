@@ -8,7 +8,7 @@
 use std::cell::Cell;
 use std::ops::Range;
 
-use super::inflate::{Crc, Inflater};
+use super::inflate::{Crc, Inflater, PIECE};
 
 const END: [u8; 4] = *b"PK\x05\x06";
 const END_64: [u8; 4] = *b"PK\x06\x06";
@@ -101,8 +101,8 @@ impl<'a> Archive<'a> {
         Ok(Self { bytes, members })
     }
 
-    /// Unpacks a member piece by piece and checks its length and checksum. Small members come in one piece. `used`
-    /// hears of parts of the archive that nobody needs any more.
+    /// Unpacks a member in pieces of at most [`PIECE`] bytes and checks its length and checksum. `used` hears of parts of
+    /// the archive that nobody needs any more.
     pub(crate) fn read<E: From<ArchiveError>>(
         &self,
         member: &Member,
@@ -120,20 +120,20 @@ impl<'a> Archive<'a> {
             }
         };
         let mut crc = Crc::default();
+        let mut take = |content: &[u8]| {
+            content.chunks(PIECE).try_for_each(|piece| {
+                crc.update(piece);
+                sink(piece)
+            })
+        };
         match member.method {
-            Method::Stored => {
-                crc.update(data);
-                sink(data)?;
-            }
+            Method::Stored => take(data)?,
             Method::Deflated => inflater.inflate(
                 data,
                 member.size,
                 |problem| E::from(member_error(member, problem)),
                 |count| tell(start + count),
-                |piece| {
-                    crc.update(piece);
-                    sink(piece)
-                },
+                take,
             )?,
         }
         tell(end);

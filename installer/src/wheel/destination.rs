@@ -12,7 +12,7 @@ use super::link::{Folder, Linker, replacing};
 use super::manifest::{Manifest, Scheme, StoredFile};
 use super::ready::{self, content};
 use super::record::{Written, direct_url_row, installed_text};
-use super::store::{StoredWheel, create_file, create_folders, create_folders_below, new_folder};
+use super::store::{StoredWheel, create_file, create_folders, new_folder};
 use super::{EntryPoint, WheelError, rewrite_shebang, script_text};
 use crate::environment::Environment;
 
@@ -259,11 +259,8 @@ impl<'a> Job<'a> {
                 .filter(|file| file.scheme == scheme)
                 .map(|file| file.path())
                 .peekable();
-            let folder = self.site.folder(scheme, &self.wheel.manifest);
-            if folder == self.site.site_packages {
-                create_folders_below(&folder, paths)?;
-            } else if paths.peek().is_some() {
-                create_folders(&folder, paths)?;
+            if paths.peek().is_some() {
+                create_folders(&self.site.folder(scheme, &self.wheel.manifest), paths)?;
             }
         }
         Ok(())
@@ -335,7 +332,7 @@ impl<'a> Job<'a> {
         let folder = new_folder(&self.site.site_packages, TEMPORARY)?;
         let inside = |file: &StoredFile| self.in_dist_info(file).unwrap_or(file.path()).to_owned();
         let paths: Vec<String> = files.iter().map(|file| inside(file)).collect();
-        create_folders_below(folder.path(), paths.iter().map(String::as_str))?;
+        create_folders(folder.path(), paths.iter().map(String::as_str))?;
         let inner = Folder::open(folder.path().to_owned());
         for (file, path) in files.iter().zip(paths) {
             // Poetry: a wheel's own INSTALLER is overwritten, but its row stays in RECORD.

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 
+use super::store::{create_file, mode, new_folder};
+
 /// How files get from the cache into an environment.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum LinkMode {
@@ -37,7 +39,7 @@ impl Linker {
         let source = tempfile::Builder::new()
             .prefix(".probe-")
             .tempfile_in(store)?;
-        let folder = super::store::new_folder(target, ".mpoetry-")?;
+        let folder = new_folder(target, ".mpoetry-")?;
         let link = folder.path().join("probe");
         let mode = if reflink_copy::reflink(source.path(), &link).is_ok() {
             LinkMode::Reflink
@@ -145,6 +147,21 @@ impl Folder {
             handle: fs::File::open(&path).ok(),
             path,
         }
+    }
+
+    /// As [`create_file`], at a path below it.
+    pub(super) fn create_file(&self, path: &str, executable: bool) -> io::Result<fs::File> {
+        let whole = self.path.join(path);
+        #[cfg(target_os = "linux")]
+        if let Some(handle) = &self.handle {
+            use rustix::fs::OFlags;
+            let new = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+            let mode = rustix::fs::Mode::from_raw_mode(mode(executable));
+            if let Ok(file) = rustix::fs::openat(handle, path, new, mode) {
+                return Ok(fs::File::from_parts(file.into(), whole));
+            }
+        }
+        create_file(&whole, executable)
     }
 }
 

@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 use super::WheelError;
 use super::archive::{Archive, ArchiveError};
 use super::inflate::{Inflater, Inflaters};
+use super::link::Folder;
 use super::manifest::{Manifest, Scheme, StoredFile, store_folders, store_path};
 use super::ready;
 use super::source::{Placed, Source, archive_error};
@@ -28,10 +29,6 @@ const GROUP: usize = 16;
 
 /// Of what small members were read from, a thread keeps this many bytes in memory before it lets go of them.
 const MOST_HELD: usize = 1 << 20;
-
-/// Nothing longer than this many bytes is written at once: for 2 MB and more, Linux looks for a huge page, and where memory
-/// is in pieces it searches for longer than it would take to write into small ones.
-const AT_ONCE: usize = 1 << 20;
 
 /// Unpacked wheels, by the sha256 of their archive.
 #[derive(Clone, Debug)]
@@ -151,6 +148,7 @@ impl Store {
         for folder in store_folders(source.placed.len()) {
             fs::create_dir(root.join(folder))?;
         }
+        let root = Folder::open(root.to_owned());
         source
             .placed
             .par_iter()
@@ -160,7 +158,7 @@ impl Store {
                 || (self.inflaters.take(), 0..0),
                 |(taken, read), (number, placed)| {
                     let file =
-                        write_file(source, bytes, (number, placed), root, &mut taken.inflater)?;
+                        write_file(source, bytes, (number, placed), &root, &mut taken.inflater)?;
                     let body = members[placed.member].body();
                     // Members come in the archive's order, but for those that another thread reads.
                     if body.start < read.end || body.end - read.start > MOST_HELD {
@@ -283,7 +281,7 @@ impl Bytes {
     }
 }
 
-/// Makes `root`, if it is not there, and the folders below it that files at these relative paths need.
+/// Makes `root`, if it is not there, and the folders that files at these paths below it need, parents first.
 pub(crate) fn create_folders<'a>(
     root: &Path,
     files: impl Iterator<Item = &'a str>,
@@ -291,14 +289,6 @@ pub(crate) fn create_folders<'a>(
     if !root.is_dir() {
         fs::create_dir_all(root)?;
     }
-    create_folders_below(root, files)
-}
-
-/// Makes the folders that files at these paths below `root` need, parents first.
-pub(super) fn create_folders_below<'a>(
-    root: &Path,
-    files: impl Iterator<Item = &'a str>,
-) -> io::Result<()> {
     let parent = |path: &&'a str| path.rsplit_once('/').map(|(folder, _)| folder);
     let mut folders = std::collections::BTreeSet::new();
     let mut last = None;
@@ -342,12 +332,12 @@ fn write_file(
     source: &Source<'_>,
     bytes: &Bytes,
     (number, placed): (usize, &Placed),
-    root: &Path,
+    root: &Folder,
     inflater: &mut Inflater,
 ) -> Result<StoredFile, WheelError> {
     let member = &source.archive.members[placed.member];
-    let path = root.join(store_path(number));
-    let (hash, rewrite) = write_member(&source.archive, member, &path, placed, inflater, |part| {
+    let file = root.create_file(&store_path(number), placed.executable)?;
+    let (hash, rewrite) = write_member(&source.archive, member, file, placed, inflater, |part| {
         bytes.let_go(part);
     })
     .map_err(|failure| match failure {
@@ -389,12 +379,11 @@ fn write_file(
 fn write_member(
     archive: &Archive<'_>,
     member: &super::archive::Member,
-    path: &Path,
+    mut file: fs::File,
     placed: &Placed,
     inflater: &mut Inflater,
     used: impl Fn(Range<usize>),
 ) -> Result<(String, bool), Failure> {
-    let mut file = create_file(path, placed.executable).map_err(Failure::Io)?;
     let mut sha256 = Sha256::new();
     let mut first = true;
     let mut rewrite = false;
@@ -403,10 +392,7 @@ fn write_member(
             rewrite = placed.scheme == Scheme::Scripts && piece.starts_with(b"#!python");
         }
         sha256.update(piece);
-        let mut parts = piece.chunks(AT_ONCE);
-        parts
-            .try_for_each(|part| file.write_all(part))
-            .map_err(Failure::Io)
+        file.write_all(piece).map_err(Failure::Io)
     })?;
     Ok((BASE64URL_NOPAD.encode(&sha256.finalize()), rewrite))
 }
@@ -418,11 +404,17 @@ pub(crate) fn create_file(path: &Path, executable: bool) -> io::Result<fs::File>
     #[cfg(unix)]
     {
         use fs_err::os::unix::fs::OpenOptionsExt;
-        options.mode(if executable { 0o777 } else { 0o666 });
+        options.mode(mode(executable));
     }
     #[cfg(not(unix))]
     let _ = executable;
     options.open(path)
+}
+
+/// What a new file may be at most; the umask decides.
+#[cfg(unix)]
+pub(super) fn mode(executable: bool) -> u32 {
+    if executable { 0o777 } else { 0o666 }
 }
 
 fn manifest(source: Source<'_>, files: Vec<StoredFile>) -> Manifest {
