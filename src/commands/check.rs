@@ -19,9 +19,10 @@ pub(crate) struct CheckArgs {
 }
 
 /// # Errors
-/// When the project can't be read; when there are errors or, with `--strict`, warnings.
+/// When the project or its settings can't be read; when there are errors or, with `--strict`, warnings.
 pub(crate) fn run(cx: &Context, args: &CheckArgs) -> Result<(), Failure> {
     let project = cx.project()?;
+    cx.settings()?;
     let mut found = project.check(is_license_expression);
     match Lockfile::read(&project.root)? {
         None if args.lock => found.errors.push("poetry.lock was not found.".to_owned()),

@@ -55,9 +55,10 @@ const PYLOCK: &str = "pylock.toml";
 pub(crate) const FORMATS: [&str; 3] = [REQUIREMENTS, CONSTRAINTS, PYLOCK];
 
 /// # Errors
-/// When options contradict each other, the lock file is stale, or it does not hold together.
+/// When the settings can't be read, options contradict each other, the lock file is stale, or it does not hold together.
 pub(crate) fn run(cx: &Context, args: &ExportArgs) -> Result<(), Failure> {
     let project = cx.project()?;
+    cx.settings()?;
     args.check_format()?;
     if args.dev {
         cx.console.warning(

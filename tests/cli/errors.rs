@@ -134,6 +134,14 @@ fn settings_that_can_not_be_read_are_not_quoted() {
 
     Keep the lines that are right, and remove those that begin with <<<<<<<, ======= and >>>>>>>.
     ");
+    // So do commands that would need no setting.
+    for command in ["check", "export"] {
+        let said = fx.mpoetry([command]).to_string();
+        assert!(
+            said.starts_with("exit: 1") && said.contains("poetry.toml: git's conflict"),
+            "{said}"
+        );
+    }
 }
 
 #[test]

@@ -14,8 +14,9 @@ use resolver::name::{GroupName, PackageName};
 use resolver::runtime::Runtime;
 use sha2::{Digest, Sha256};
 
-use super::{InstallError, Installer, Reporter};
+use super::{Arrived, InstallError, Installer, Reporter, Step, effort, take_longest};
 use crate::build::BuildFrontend;
+use crate::fetch::Fetched;
 use crate::plan::{Operation, Plan, PlanOptions, Selection};
 use crate::wheel::tests::{Builder, FILE, Fixture};
 
@@ -203,6 +204,38 @@ fn what_is_in_the_cache_needs_no_index() {
         .run(&scene.plan(vec![package(&sha256, None)], false))
         .unwrap();
     assert_eq!(scene.names(), ["Some.Pkg 1.0"]);
+}
+
+#[test]
+fn what_has_to_be_built_is_begun_first_then_the_largest() {
+    let folder = tempfile::tempdir().unwrap();
+    let operation = Operation::Install(package("", None));
+    let arrived = Arrived::default();
+    for (file, size) in [
+        ("small.whl", 1),
+        ("small.tar.gz", 2),
+        ("large.whl", 4),
+        ("medium.whl", 3),
+    ] {
+        let path = folder.path().join(file);
+        std::fs::write(&path, vec![0; size]).unwrap();
+        let fetched = Fetched {
+            file: file.to_owned(),
+            sha256: String::new(),
+            checked: Hash::sha256(""),
+            path: Some(path),
+            yanked: None,
+        };
+        let step = Step::of(&operation).unwrap();
+        let waiting = (effort(&fetched), step, fetched);
+        arrived.lock().unwrap().push(waiting);
+    }
+    let order = std::iter::from_fn(|| take_longest(&arrived)).map(|(_, fetched)| fetched.file);
+    let order: Vec<String> = order.collect();
+    assert_eq!(
+        order,
+        ["small.tar.gz", "large.whl", "medium.whl", "small.whl"]
+    );
 }
 
 #[test]
