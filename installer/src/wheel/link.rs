@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 
-use super::store::{create_file, mode, new_folder};
+use super::store::{create_file, new_folder};
 
 /// How files get from the cache into an environment.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -156,7 +156,7 @@ impl Folder {
         if let Some(handle) = &self.handle {
             use rustix::fs::OFlags;
             let new = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-            let mode = rustix::fs::Mode::from_raw_mode(mode(executable));
+            let mode = rustix::fs::Mode::from_raw_mode(super::store::mode(executable));
             if let Ok(file) = rustix::fs::openat(handle, path, new, mode) {
                 return Ok(fs::File::from_parts(file.into(), whole));
             }
