@@ -258,6 +258,7 @@ fn a_ci_job_keeps_wheels_that_were_built() {
     assert_eq!(wheels.len(), 1);
     let manifest = fs::read(wheels[0].path().join("manifest")).unwrap();
     assert!(String::from_utf8_lossy(&manifest).contains("slow-1.0"));
+    assert!(wheels[0].path().join("files/0/0").exists());
     for bucket in ["index-v2", "metadata-v3", "archives-v1", "pythons-v1"] {
         assert!(!cache(&fx, bucket).exists(), "{bucket}");
     }

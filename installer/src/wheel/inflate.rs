@@ -15,8 +15,8 @@ const WHOLE: u64 = 4 << 20;
 const LARGE: u64 = 16 << 20;
 
 /// All others are inflated in pieces of this many bytes, and all content is given on in such pieces, which stay in the
-/// processor's cache while they are hashed and written. (For writes of 2 MB and more, Linux looks for a huge page, and where memory is in pieces it searches for
-/// longer than it would take to write into small ones.)
+/// processor's cache while they are hashed and written. (For writes of 2 MB and more, Linux looks for a huge page, and
+/// where memory is in pieces it searches for longer than it would take to write into small ones.)
 pub(super) const PIECE: usize = 256 << 10;
 
 const BROKEN: &str = "can't be inflated";
