@@ -5,10 +5,10 @@
 //! stories (CVE-2025-54368, CVE-2024-0450, GHSA-pqhf-p39g-3x64). So the central directory rules here, and every byte
 //! before it must be a local header, a member or a data descriptor that agrees with it; anything else is refused.
 
-use std::cell::Cell;
-use std::ops::Range;
+use std::io;
 
-use super::inflate::{Crc, Inflater, PIECE};
+use super::inflate::{Crc, Inflaters, Unpacking};
+use super::input::{Input, Window};
 
 const END: [u8; 4] = *b"PK\x05\x06";
 const END_64: [u8; 4] = *b"PK\x06\x06";
@@ -22,6 +22,9 @@ const FLAG_DESCRIPTOR: u16 = 1 << 3;
 const FLAG_STRONG_ENCRYPTION: u16 = 1 << 6;
 const FLAG_MASKED: u16 = 1 << 13;
 
+/// The end record with the longest comment, after the locator and the end record of ZIP64.
+const LONGEST_END: u64 = 56 + 20 + 22 + 0xFFFF;
+
 /// Deflate can't do better than 1032:1; a member that claims more lies.
 const MAX_RATIO: u64 = 1040;
 
@@ -33,11 +36,6 @@ pub(crate) struct ArchiveError {
     /// A fragment that reads after "the archive" or "member `x`".
     pub(crate) reason: String,
 }
-
-/// Parts of fewer bytes are not worth it to say that nobody needs them any more.
-const WORTH_TELLING: usize = 128 << 10;
-/// Systems bring so much of a file along with what is looked at, also of what was let go just before.
-const AROUND: usize = 64 << 10;
 
 /// How a member is stored.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -69,14 +67,6 @@ impl Member {
         self.name.ends_with('/')
     }
 
-    /// Where in the archive its content lies, as it is stored.
-    pub(crate) fn body(&self) -> Range<usize> {
-        // What is beyond this machine was refused before.
-        let place = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-        let start = place(self.data);
-        start..start.saturating_add(place(self.compressed))
-    }
-
     /// The same for members with the same content.
     pub(crate) fn mark(&self) -> String {
         format!("{:08x} {}", self.crc, self.size)
@@ -86,77 +76,80 @@ impl Member {
 /// An archive whose tables of contents agree.
 #[derive(Debug)]
 pub(crate) struct Archive<'a> {
-    bytes: &'a [u8],
+    input: Input<'a>,
+    inflaters: &'a Inflaters,
     /// The members in the order of the central directory.
     pub(crate) members: Vec<Member>,
 }
 
 impl<'a> Archive<'a> {
     /// Reads and checks both tables of contents.
-    pub(crate) fn open(bytes: &'a [u8]) -> Result<Self, ArchiveError> {
-        let end = End::find(bytes)?;
-        let mut members = central_directory(bytes, &end)?;
+    pub(crate) fn open(input: Input<'a>, inflaters: &'a Inflaters) -> Result<Self, ArchiveError> {
+        let end = End::find(input)?;
+        let directory = input.part(end.directory..end.directory + end.length)?;
+        let mut members = central_directory(&directory, end.count)?;
         refuse_duplicates(&members)?;
-        check_bodies(bytes, &mut members, end.directory)?;
-        Ok(Self { bytes, members })
+        check_bodies(Window::new(input), &mut members, end.directory)?;
+        Ok(Self {
+            input,
+            inflaters,
+            members,
+        })
     }
 
-    /// Unpacks a member in pieces of at most [`PIECE`] bytes and checks its length and checksum. `used` hears of parts of
-    /// the archive that nobody needs any more.
-    pub(crate) fn read<E: From<ArchiveError>>(
-        &self,
-        member: &Member,
-        inflater: &mut Inflater,
-        used: impl Fn(Range<usize>),
-        mut sink: impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let start = to_index(member.data)?;
-        let end = start + to_index(member.compressed)?;
-        let data = &self.bytes[start..end];
-        let told = Cell::new(start);
-        let tell = |upto| {
-            if upto - told.get() >= WORTH_TELLING {
-                used(told.replace(upto).saturating_sub(AROUND)..upto);
-            }
+    /// Begins to unpack a member.
+    pub(crate) fn content<'b>(&'b self, member: &'b Member) -> Result<Content<'b>, ArchiveError> {
+        let data = member.data..member.data + member.compressed;
+        let unpacking = match member.method {
+            Method::Stored => self.inflaters.stored(self.input, data),
+            Method::Deflated => self
+                .inflaters
+                .inflate(self.input, data, member.size)
+                .map_err(|problem| member_error(member, &problem))?,
         };
-        let mut crc = Crc::default();
-        let mut take = |content: &[u8]| {
-            content.chunks(PIECE).try_for_each(|piece| {
-                crc.update(piece);
-                sink(piece)
-            })
-        };
-        match member.method {
-            Method::Stored => take(data)?,
-            Method::Deflated => inflater.inflate(
-                data,
-                member.size,
-                |problem| E::from(member_error(member, problem)),
-                |count| tell(start + count),
-                take,
-            )?,
-        }
-        tell(end);
-        if crc.0 == member.crc {
-            Ok(())
-        } else {
-            Err(member_error(member, "does not fit its checksum").into())
-        }
+        Ok(Content {
+            member,
+            unpacking,
+            crc: Crc::default(),
+        })
     }
 
     /// Unpacks a member into memory.
     pub(crate) fn bytes(&self, member: &Member) -> Result<Vec<u8>, ArchiveError> {
         let mut all = Vec::with_capacity(to_index(member.size)?);
-        self.read(
-            member,
-            &mut Inflater::default(),
-            |_| {},
-            |piece| {
-                all.extend_from_slice(piece);
-                Ok::<_, ArchiveError>(())
-            },
-        )?;
+        let mut content = self.content(member)?;
+        while content.advance()? {
+            all.extend_from_slice(content.piece());
+        }
         Ok(all)
+    }
+}
+
+/// The content of a member, piece by piece.
+#[derive(Debug)]
+pub(crate) struct Content<'a> {
+    member: &'a Member,
+    unpacking: Unpacking<'a>,
+    crc: Crc,
+}
+
+impl Content<'_> {
+    /// Goes on to the next piece. Says whether there is one; if not, its length and checksum were right, and the piece
+    /// stays the last one. All have [`PIECE`](super::inflate::PIECE) bytes but for the last.
+    pub(crate) fn advance(&mut self) -> Result<bool, ArchiveError> {
+        let more = self.unpacking.advance();
+        let more = more.map_err(|problem| member_error(self.member, &problem))?;
+        if more {
+            self.crc.update(self.unpacking.piece());
+        } else if self.crc.0 != self.member.crc {
+            return Err(member_error(self.member, "does not fit its checksum"));
+        }
+        Ok(more)
+    }
+
+    /// The piece that was last gone on to.
+    pub(crate) fn piece(&self) -> &[u8] {
+        self.unpacking.piece()
     }
 }
 
@@ -171,9 +164,11 @@ struct End {
 }
 
 impl End {
-    fn find(bytes: &[u8]) -> Result<Self, ArchiveError> {
-        let at = end_record(bytes)?;
-        let record = &bytes[at..];
+    fn find(input: Input<'_>) -> Result<Self, ArchiveError> {
+        let base = input.length().saturating_sub(LONGEST_END);
+        let tail = input.part(base..input.length())?;
+        let at = end_record(&tail)?;
+        let record = &tail[at..];
         let plain = Self {
             count: u64::from(u16_at(record, 10)),
             length: u64::from(u32_at(record, 12)),
@@ -186,12 +181,12 @@ impl End {
             return Err(error("is split over several disks"));
         }
         let (found, stop) = match at.checked_sub(20) {
-            Some(locator) if bytes[locator..].starts_with(&LOCATOR_64) => {
-                plain.extended(bytes, locator)?
+            Some(locator) if tail[locator..].starts_with(&LOCATOR_64) => {
+                plain.extended(&tail, base, locator)?
             }
             _ => (plain, at),
         };
-        if found.directory.checked_add(found.length) == Some(stop as u64) {
+        if found.directory.checked_add(found.length) == Some(base + stop as u64) {
             Ok(found)
         } else {
             Err(error(
@@ -200,20 +195,22 @@ impl End {
         }
     }
 
-    /// The ZIP64 record that stands for this one. What both tell must agree.
-    fn extended(self, bytes: &[u8], locator: usize) -> Result<(Self, usize), ArchiveError> {
-        let start = u64_at(bytes, locator + 8);
+    /// The ZIP64 record that stands for this one. What both tell must agree. `tail` begins at the offset `base`.
+    fn extended(
+        self,
+        tail: &[u8],
+        base: u64,
+        locator: usize,
+    ) -> Result<(Self, usize), ArchiveError> {
         // A record without extensible data has 56 bytes and lies right before its locator.
-        if u32_at(bytes, locator + 4) != 0
-            || u32_at(bytes, locator + 16) != 1
-            || start.checked_add(56) != Some(locator as u64)
-        {
-            return Err(error(
-                "has a ZIP64 end record that is not where it should be",
-            ));
-        }
-        let start = to_index(start)?;
-        let record = &bytes[start..locator];
+        let start = locator.checked_sub(56).filter(|&start| {
+            u32_at(tail, locator + 4) == 0
+                && u32_at(tail, locator + 16) == 1
+                && u64_at(tail, locator + 8) == base + start as u64
+        });
+        let start =
+            start.ok_or_else(|| error("has a ZIP64 end record that is not where it should be"))?;
+        let record = &tail[start..locator];
         if !record.starts_with(&END_64) || u64_at(record, 4) != 44 {
             return Err(error("has a broken ZIP64 end record"));
         }
@@ -240,7 +237,7 @@ impl End {
     }
 }
 
-/// The offset of the end record: the last one whose comment reaches exactly to the end of the file.
+/// The offset of the end record: the last one whose comment reaches exactly to the end of these bytes.
 fn end_record(bytes: &[u8]) -> Result<usize, ArchiveError> {
     let Some(last) = bytes.len().checked_sub(22) else {
         return Err(error("is too short for a zip archive"));
@@ -264,16 +261,14 @@ fn end_record(bytes: &[u8]) -> Result<usize, ArchiveError> {
     Err(error("is no zip archive, or has bytes after its end"))
 }
 
-fn central_directory(bytes: &[u8], end: &End) -> Result<Vec<Member>, ArchiveError> {
-    let start = to_index(end.directory)?;
-    let mut rest = &bytes[start..start + to_index(end.length)?];
-    let mut members = Vec::with_capacity(to_index(end.count.min(end.length / 46))?);
+fn central_directory(mut rest: &[u8], count: u64) -> Result<Vec<Member>, ArchiveError> {
+    let mut members = Vec::with_capacity(rest.len() / 46);
     while !rest.is_empty() {
         let (member, length) = central_entry(rest)?;
         members.push(member);
         rest = &rest[length..];
     }
-    if members.len() as u64 == end.count {
+    if members.len() as u64 == count {
         Ok(members)
     } else {
         Err(error("counts its members wrongly"))
@@ -417,7 +412,11 @@ fn refuse_duplicates(members: &[Member]) -> Result<(), ArchiveError> {
 
 /// Checks that members, with their headers and descriptors, fill the archive up to the central directory without a
 /// gap or an overlap, and notes where each one's data begins.
-fn check_bodies(bytes: &[u8], members: &mut [Member], directory: u64) -> Result<(), ArchiveError> {
+fn check_bodies(
+    mut bytes: Window<'_>,
+    members: &mut [Member],
+    directory: u64,
+) -> Result<(), ArchiveError> {
     let mut order: Vec<usize> = (0..members.len()).collect();
     order.sort_by_key(|&index| members[index].header);
     let mut position = 0;
@@ -432,7 +431,7 @@ fn check_bodies(bytes: &[u8], members: &mut [Member], directory: u64) -> Result<
                 "does not begin where the one before it ends",
             ));
         }
-        member.data = local_header(bytes, member, directory)?;
+        member.data = local_header(&mut bytes, member, directory)?;
         let end = member
             .data
             .checked_add(member.compressed)
@@ -440,7 +439,7 @@ fn check_bodies(bytes: &[u8], members: &mut [Member], directory: u64) -> Result<
         let Some(end) = end else {
             return Err(member_error(member, "reaches into the next one"));
         };
-        check_descriptor(member, &bytes[to_index(end)?..to_index(next)?])?;
+        check_descriptor(member, bytes.part(end..next)?)?;
         position = next;
     }
     if position == directory {
@@ -451,17 +450,23 @@ fn check_bodies(bytes: &[u8], members: &mut [Member], directory: u64) -> Result<
 }
 
 /// Compares a local header with the central directory; returns where the data begins.
-fn local_header(bytes: &[u8], member: &Member, limit: u64) -> Result<u64, ArchiveError> {
+fn local_header(bytes: &mut Window<'_>, member: &Member, limit: u64) -> Result<u64, ArchiveError> {
     let broken = |reason: &str| member_error(member, reason);
-    let header = &bytes[to_index(member.header)?..to_index(limit)?];
-    if header.len() < 30 || !header.starts_with(&LOCAL) {
+    let room = limit - member.header;
+    let part = |length: usize| member.header..member.header + length as u64;
+    if room < 30 {
+        return Err(broken("has no local header"));
+    }
+    let header = bytes.part(part(30))?;
+    if !header.starts_with(&LOCAL) {
         return Err(broken("has no local header"));
     }
     let name_end = 30 + usize::from(u16_at(header, 26));
     let extra_end = name_end + usize::from(u16_at(header, 28));
-    if header.len() < extra_end {
+    if room < extra_end as u64 {
         return Err(broken("has a broken local header"));
     }
+    let header = bytes.part(part(extra_end))?;
     if &header[30..name_end] != member.name.as_bytes() {
         return Err(broken("has another name in its local header"));
     }
@@ -524,6 +529,15 @@ fn check_descriptor(member: &Member, gap: &[u8]) -> Result<(), ArchiveError> {
             member,
             "has a data descriptor that is missing or disagrees",
         ))
+    }
+}
+
+impl From<io::Error> for ArchiveError {
+    fn from(error: io::Error) -> Self {
+        Self {
+            member: None,
+            reason: format!("can't be read: {error}"),
+        }
     }
 }
 

@@ -1,23 +1,34 @@
 //! Inflating what ZIP archives hold: most members at once into memory, large ones piece by piece.
 
 use resolver::sync::lock;
+use std::borrow::Cow;
 use std::ffi::c_void;
+use std::io;
+use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use flate2::{Decompress, FlushDecompress, Status};
 use libdeflate_sys as ffi;
 
-/// Members up to this many bytes are inflated at once. Every thread that unpacks may hold as many.
-const WHOLE: u64 = 4 << 20;
+use super::input::Input;
 
-/// Larger ones, up to this many, too, if no other thread is about to do so.
-const LARGE: u64 = 16 << 20;
+/// Members up to this many bytes are inflated at once. Every thread that unpacks has two members in hand.
+const WHOLE: usize = 2 << 20;
 
-/// All others are inflated in pieces of this many bytes, and all content is given on in such pieces, which stay in the
+/// Larger ones, up to this many with what they are inflated from, too, if no other is about to be.
+const LARGE: usize = 20 << 20;
+
+/// For all others, so many bytes are read at a time.
+const READ: usize = 64 << 10;
+
+/// They are inflated in pieces of this many bytes, and all content is given on in such pieces, which stay in the
 /// processor's cache while they are hashed and written. (For writes of 2 MB and more, Linux looks for a huge page, and
 /// where memory is in pieces it searches for longer than it would take to write into small ones.)
 pub(super) const PIECE: usize = 256 << 10;
+
+/// What is wrong with a member: a fragment that reads after "member `x`".
+pub(super) type Problem = Cow<'static, str>;
 
 const BROKEN: &str = "can't be inflated";
 const LONGER: &str = "is longer than announced";
@@ -26,34 +37,100 @@ const FOLLOWED: &str = "is followed by bytes that are not its own";
 
 /// Inflates members one after the other, with memory that is asked for once.
 #[derive(Debug, Default)]
-pub(crate) struct Inflater {
+struct Inflater {
     whole: Option<Whole>,
+    /// For what is to be inflated.
+    packed: Vec<u8>,
+    /// For what came of it.
     buffer: Vec<u8>,
-    large: Arc<LargeRoom>,
 }
 
-/// Room in memory for one large member, shared by all that inflate at the same time.
-type LargeRoom = Mutex<Vec<u8>>;
-
-/// The inflaters that have nothing to do. Whoever unpacks takes one of them: with memory that is given back after each
+/// The inflaters that have nothing to do. Whoever inflates takes one of them: with memory that is given back after each
 /// few members and asked for anew, a large installation takes a twentieth longer.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Inflaters {
     idle: Arc<Mutex<Vec<Inflater>>>,
-    large: Arc<LargeRoom>,
+    /// Memory for one large member, unless one is there.
+    large: Arc<Mutex<Option<Vec<u8>>>>,
+}
+
+impl Default for Inflaters {
+    fn default() -> Self {
+        Self {
+            idle: Arc::default(),
+            large: Arc::new(Mutex::new(Some(Vec::new()))),
+        }
+    }
 }
 
 impl Inflaters {
-    /// An idle inflater, or a new one. It is idle again when the answer is dropped.
-    pub(super) fn take(&self) -> Taken<'_> {
-        let new = || Inflater {
-            large: Arc::clone(&self.large),
-            ..Inflater::default()
+    /// Begins with a part of an archive, which must be one deflate stream (RFC 1951) of `size` bytes and nothing else.
+    ///
+    /// # Errors
+    /// A fragment that reads after "member `x`" when it is something else or can't be read.
+    pub(super) fn inflate<'a>(
+        &'a self,
+        input: Input<'a>,
+        part: Range<u64>,
+        size: u64,
+    ) -> Result<Unpacking<'a>, Problem> {
+        let (length, packed) = (to_index(size)?, to_index(part.end - part.start)?);
+        let mut inflater = self.take();
+        let Inflater {
+            whole,
+            packed: memory,
+            buffer,
+        } = &mut inflater.inner;
+        let way = if length.max(packed) <= WHOLE {
+            let data = room(memory, packed);
+            input
+                .read(part.start, data)
+                .map_err(|error| unreadable(&error))?;
+            Whole::in_place(whole)?.inflate(data, room(buffer, length))?;
+            Way::AtOnce { length }
+        } else if length.saturating_add(packed) <= LARGE
+            && let Some(mut large) = self.large_room()
+        {
+            let (content, rest) = room(&mut large.memory, LARGE).split_at_mut(length);
+            let data = &mut rest[..packed];
+            input
+                .read(part.start, data)
+                .map_err(|error| unreadable(&error))?;
+            Whole::in_place(whole)?.inflate(data, content)?;
+            Way::InLargeRoom {
+                room: large,
+                length,
+            }
+        } else {
+            return Ok(Unpacking::in_pieces(inflater, input, part, size));
         };
+        Ok(Unpacking {
+            inflater,
+            way,
+            piece: 0..0,
+        })
+    }
+
+    /// Begins with a part of an archive that is stored as it is.
+    pub(super) fn stored<'a>(&'a self, input: Input<'a>, part: Range<u64>) -> Unpacking<'a> {
+        Unpacking {
+            inflater: self.take(),
+            way: Way::Stored(Rest { input, part }),
+            piece: 0..0,
+        }
+    }
+
+    /// An idle inflater, or a new one. It is idle again when the answer is dropped.
+    fn take(&self) -> Taken<'_> {
         Taken {
-            inflater: self.idle().pop().unwrap_or_else(new),
+            inner: self.idle().pop().unwrap_or_default(),
             from: self,
         }
+    }
+
+    fn large_room(&self) -> Option<LargeRoom<'_>> {
+        let memory = lock(&self.large).take()?;
+        Some(LargeRoom { memory, from: self })
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Inflater>> {
@@ -62,95 +139,183 @@ impl Inflaters {
 }
 
 /// An inflater that somebody uses.
-pub(super) struct Taken<'a> {
-    pub(super) inflater: Inflater,
+#[derive(Debug)]
+struct Taken<'a> {
+    inner: Inflater,
     from: &'a Inflaters,
 }
 
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
-        let inflater = std::mem::take(&mut self.inflater);
+        let inflater = std::mem::take(&mut self.inner);
         self.from.idle().push(inflater);
     }
 }
 
-impl Inflater {
-    /// Inflates `data`, which must be one deflate stream (RFC 1951) of `size` bytes and nothing else. `sink` gets the
-    /// content, in one piece or several; `broken` makes an error of what is wrong. `used` hears of how many bytes from
-    /// the start of `data` nobody needs any more.
-    pub(super) fn inflate<E>(
-        &mut self,
-        data: &[u8],
-        size: u64,
-        broken: impl Fn(&'static str) -> E,
-        used: impl Fn(usize),
-        mut sink: impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let Ok(length) = usize::try_from(size) else {
-            return Err(broken(BROKEN));
-        };
-        let large = Arc::clone(&self.large);
-        if size <= WHOLE {
-            sink(self.at_once(data, length).map_err(broken)?)
-        } else if let (true, Ok(mut room)) = (size <= LARGE, large.try_lock()) {
-            let whole = Whole::in_place(&mut self.whole);
-            let content = whole.and_then(|whole| whole.fill(data, &mut room, length));
-            sink(content.map_err(broken)?)
-        } else {
-            in_pieces(data, size, broken, used, sink)
-        }
-    }
+/// The memory for one large member, while one is there.
+#[derive(Debug)]
+struct LargeRoom<'a> {
+    memory: Vec<u8>,
+    from: &'a Inflaters,
+}
 
-    fn at_once(&mut self, data: &[u8], length: usize) -> Result<&[u8], &'static str> {
-        Whole::in_place(&mut self.whole)?.fill(data, &mut self.buffer, length)
+impl Drop for LargeRoom<'_> {
+    fn drop(&mut self) {
+        *lock(&self.from.large) = Some(std::mem::take(&mut self.memory));
     }
 }
 
-fn in_pieces<E>(
-    mut data: &[u8],
+/// The content of a member while it is unpacked.
+#[derive(Debug)]
+pub(super) struct Unpacking<'a> {
+    inflater: Taken<'a>,
+    way: Way<'a>,
+    /// Where the last piece lies in the memory it was unpacked into.
+    piece: Range<usize>,
+}
+
+#[derive(Debug)]
+enum Way<'a> {
+    AtOnce { length: usize },
+    InLargeRoom { room: LargeRoom<'a>, length: usize },
+    InPieces(Stream<'a>),
+    Stored(Rest<'a>),
+}
+
+/// The part of an archive that is still to be read.
+#[derive(Debug)]
+struct Rest<'a> {
+    input: Input<'a>,
+    part: Range<u64>,
+}
+
+impl Rest<'_> {
+    /// Reads on, at most so many bytes, to the beginning of `buffer`. Returns how many.
+    fn read(&mut self, most: usize, buffer: &mut Vec<u8>) -> Result<usize, Problem> {
+        let left = usize::try_from(self.part.end - self.part.start).unwrap_or(usize::MAX);
+        let bytes = room(buffer, left.min(most));
+        self.input
+            .read(self.part.start, bytes)
+            .map_err(|error| unreadable(&error))?;
+        self.part.start += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+}
+
+impl<'a> Unpacking<'a> {
+    fn in_pieces(inflater: Taken<'a>, input: Input<'a>, part: Range<u64>, size: u64) -> Self {
+        Self {
+            inflater,
+            way: Way::InPieces(Stream {
+                state: Decompress::new(false),
+                size,
+                rest: Rest { input, part },
+                read: 0..0,
+            }),
+            piece: 0..0,
+        }
+    }
+
+    /// Goes on to the next piece. Says whether there is one; if not, the whole content was right, and the piece stays
+    /// the last one. All have [`PIECE`] bytes but for the last.
+    ///
+    /// # Errors
+    /// As [`Inflaters::inflate`].
+    pub(super) fn advance(&mut self) -> Result<bool, Problem> {
+        let Inflater { packed, buffer, .. } = &mut self.inflater.inner;
+        let next = match &mut self.way {
+            Way::AtOnce { length } | Way::InLargeRoom { length, .. } => {
+                let start = self.piece.end;
+                start..(*length).min(start + PIECE)
+            }
+            Way::InPieces(stream) => 0..stream.inflate(packed, room(buffer, PIECE))?,
+            Way::Stored(rest) => 0..rest.read(PIECE, buffer)?,
+        };
+        let more = !next.is_empty();
+        if more {
+            self.piece = next;
+        }
+        Ok(more)
+    }
+
+    /// The piece that was last gone on to.
+    pub(super) fn piece(&self) -> &[u8] {
+        let memory = match &self.way {
+            Way::InLargeRoom { room, .. } => &room.memory,
+            Way::AtOnce { .. } | Way::InPieces(_) | Way::Stored(_) => &self.inflater.inner.buffer,
+        };
+        &memory[self.piece.clone()]
+    }
+}
+
+/// A deflate stream that is inflated piece by piece.
+#[derive(Debug)]
+struct Stream<'a> {
+    state: Decompress,
+    /// Bytes that shall come of it.
     size: u64,
-    broken: impl Fn(&'static str) -> E,
-    used: impl Fn(usize),
-    mut sink: impl FnMut(&[u8]) -> Result<(), E>,
-) -> Result<(), E> {
-    let length = data.len();
-    let mut state = Decompress::new(false);
-    let mut piece = Vec::with_capacity(PIECE);
-    loop {
-        let (before_in, before_out) = (state.total_in(), state.total_out());
-        let status = state
-            .decompress_vec(data, &mut piece, FlushDecompress::None)
-            .map_err(|_| broken(BROKEN))?;
-        let consumed = state.total_in() - before_in;
-        data = usize::try_from(consumed)
-            .ok()
-            .and_then(|consumed| data.get(consumed..))
-            .ok_or_else(|| broken(BROKEN))?;
-        if state.total_out() > size {
-            return Err(broken(LONGER));
-        }
-        if status == Status::StreamEnd {
-            break;
-        }
-        if piece.len() == piece.capacity() {
-            sink(&piece)?;
-            piece.clear();
-            used(length - data.len());
-        } else if consumed == 0 && state.total_out() == before_out {
-            return Err(broken("ends too early"));
+    rest: Rest<'a>,
+    /// Where in the inflater's memory lies what was read and is not inflated.
+    read: Range<usize>,
+}
+
+impl Stream<'_> {
+    /// Inflates what comes next to `piece`, by way of `packed`. Returns how many bytes that made: all the piece has room
+    /// for, or fewer at the end.
+    fn inflate(&mut self, packed: &mut Vec<u8>, piece: &mut [u8]) -> Result<usize, Problem> {
+        let mut filled = 0;
+        loop {
+            if self.read.is_empty() {
+                self.read = 0..self.rest.read(READ, packed)?;
+            }
+            let before = (self.state.total_in(), self.state.total_out());
+            let status = self
+                .state
+                .decompress(
+                    &packed[self.read.clone()],
+                    &mut piece[filled..],
+                    FlushDecompress::None,
+                )
+                .map_err(|_| BROKEN)?;
+            let after = (self.state.total_in(), self.state.total_out());
+            self.read.start += to_index(after.0 - before.0)?;
+            filled += to_index(after.1 - before.1)?;
+            if after.1 > self.size {
+                return Err(LONGER.into());
+            }
+            let is_at_end = self.read.is_empty() && self.rest.part.is_empty();
+            match status {
+                Status::StreamEnd if !is_at_end => return Err(FOLLOWED.into()),
+                Status::StreamEnd if after.1 < self.size => return Err(SHORTER.into()),
+                Status::StreamEnd => return Ok(filled),
+                _ if filled == piece.len() => return Ok(filled),
+                _ if before == after => return Err("ends too early".into()),
+                _ => {}
+            }
         }
     }
-    if !data.is_empty() {
-        return Err(broken(FOLLOWED));
+}
+
+/// The beginning of `memory`, which is made larger if it has less than so many bytes. What is in it is lost.
+fn room(memory: &mut Vec<u8>, length: usize) -> &mut [u8] {
+    if memory.len() < length {
+        let longer = length.max(WHOLE.min(2 * memory.len()));
+        *memory = Vec::new(); // or what is in it would be moved
+        *memory = vec![0; longer];
     }
-    if state.total_out() != size {
-        return Err(broken(SHORTER));
-    }
-    sink(&piece)
+    &mut memory[..length]
+}
+
+fn to_index(number: u64) -> Result<usize, Problem> {
+    usize::try_from(number).map_err(|_| BROKEN.into())
+}
+
+fn unreadable(error: &io::Error) -> Problem {
+    format!("can't be read: {error}").into()
 }
 
 /// The CRC-32 of what was seen so far.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Crc(pub(super) u32);
 
 impl Crc {
@@ -181,23 +346,6 @@ impl Whole {
                 Ok(none.insert(Self::new().ok_or("can't be inflated: there is no memory left")?))
             }
         }
-    }
-
-    /// Inflates all of `data` to exactly `length` bytes at the beginning of `buffer`, which grows if it has to.
-    fn fill<'b>(
-        &mut self,
-        data: &[u8],
-        buffer: &'b mut Vec<u8>,
-        length: usize,
-    ) -> Result<&'b [u8], &'static str> {
-        if buffer.len() < length {
-            // Nothing in it is worth being moved.
-            buffer.clear();
-            buffer.resize(length, 0);
-        }
-        let content = &mut buffer[..length];
-        self.inflate(data, content)?;
-        Ok(content)
     }
 }
 
@@ -248,7 +396,7 @@ mod tests {
     use flate2::Compression;
     use flate2::write::DeflateEncoder;
 
-    use super::{FOLLOWED, Inflater, LONGER, SHORTER, in_pieces};
+    use super::{FOLLOWED, Inflaters, Input, LONGER, Problem, SHORTER, Unpacking};
 
     fn deflated(content: &[u8]) -> Vec<u8> {
         let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
@@ -256,24 +404,23 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    /// Both ways must say the same.
-    fn inflate(data: &[u8], size: usize) -> Result<Vec<u8>, &'static str> {
-        let mut inflater = Inflater::default();
-        let at_once = inflater.at_once(data, size).map(<[u8]>::to_vec);
+    fn read(mut stream: Unpacking<'_>) -> Result<Vec<u8>, Problem> {
         let mut content = Vec::new();
-        let in_pieces = in_pieces(
-            data,
-            size as u64,
-            |problem| problem,
-            |_| {},
-            |piece| {
-                content.extend_from_slice(piece);
-                Ok(())
-            },
-        );
+        while stream.advance()? {
+            content.extend_from_slice(stream.piece());
+        }
+        Ok(content)
+    }
+
+    /// Both ways must say the same.
+    fn inflate(data: &[u8], size: usize) -> Result<Vec<u8>, Problem> {
+        let inflaters = Inflaters::default();
+        let (input, all, size) = (Input::from(data), 0..data.len() as u64, size as u64);
+        let at_once = inflaters.inflate(input, all.clone(), size).and_then(read);
+        let in_pieces = read(Unpacking::in_pieces(inflaters.take(), input, all, size));
         assert_eq!(at_once.is_ok(), in_pieces.is_ok());
         if let Ok(at_once) = &at_once {
-            assert!(*at_once == content);
+            assert!(*at_once == in_pieces.unwrap());
         }
         at_once
     }
@@ -284,11 +431,14 @@ mod tests {
             let content: Vec<u8> = (0..length).map(|at: usize| (at * at % 251) as u8).collect();
             let data = deflated(&content);
             assert!(inflate(&data, length).unwrap() == content);
-            assert_eq!(inflate(&data, length + 1), Err(SHORTER));
+            assert_eq!(inflate(&data, length + 1), Err(SHORTER.into()));
             if length > 0 {
-                assert_eq!(inflate(&data, length - 1), Err(LONGER));
+                assert_eq!(inflate(&data, length - 1), Err(LONGER.into()));
             }
-            assert_eq!(inflate(&[&data[..], b"x"].concat(), length), Err(FOLLOWED));
+            assert_eq!(
+                inflate(&[&data[..], b"x"].concat(), length),
+                Err(FOLLOWED.into())
+            );
             assert!(inflate(&data[..data.len() - 1], length).is_err());
             assert!(inflate(b"rubbish", length).is_err());
         }

@@ -10,15 +10,18 @@ mod destination;
 mod direct_url;
 mod headers;
 mod inflate;
+mod input;
 mod legacy;
 mod link;
 mod manifest;
 mod ready;
 mod record;
 mod scripts;
+mod sha256;
 mod source;
 mod store;
 mod uninstall;
+mod unpack;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -51,7 +54,8 @@ pub(crate) fn read_zip<E>(
     bytes: &[u8],
     mut sink: impl FnMut(&str, u32, &[u8]) -> Result<(), E>,
 ) -> Result<Result<(), E>, ZipError> {
-    let archive = archive::Archive::open(bytes).map_err(ZipError)?;
+    let inflaters = inflate::Inflaters::default();
+    let archive = archive::Archive::open(bytes.into(), &inflaters).map_err(ZipError)?;
     for member in archive
         .members
         .iter()

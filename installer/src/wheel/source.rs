@@ -7,6 +7,8 @@ use resolver::version::Version;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::archive::{Archive, ArchiveError, Member};
+use super::inflate::Inflaters;
+use super::input::Input;
 use super::manifest::Scheme;
 use super::record::{RecordEntry, parse_rows};
 use super::{EntryPoint, WheelError, headers, is_reserved, parse_entry_points};
@@ -42,8 +44,13 @@ pub(super) struct Placed {
 
 impl<'a> Source<'a> {
     /// Reads and checks a wheel. `file` is its file name, which tells name and version.
-    pub(super) fn open(file: &str, bytes: &'a [u8]) -> Result<Self, WheelError> {
-        let archive = Archive::open(bytes).map_err(|error| archive_error(file, error))?;
+    pub(super) fn open(
+        file: &str,
+        archive: Input<'a>,
+        inflaters: &'a Inflaters,
+    ) -> Result<Self, WheelError> {
+        let archive =
+            Archive::open(archive, inflaters).map_err(|error| archive_error(file, error))?;
         let checker = Checker {
             file,
             archive: &archive,

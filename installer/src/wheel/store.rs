@@ -5,30 +5,17 @@
 //! an entry whose manifest can't be read counts as missing and is made again.
 
 use std::io::{self, Write};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use data_encoding::BASE64URL_NOPAD;
 use fs_err as fs;
-#[cfg(unix)]
-use memmap2::UncheckedAdvice;
-use rayon::prelude::*;
 use resolver::cache::{Bucket, Cache};
-use sha2::{Digest, Sha256};
 
 use super::WheelError;
-use super::archive::{Archive, ArchiveError};
-use super::inflate::{Inflater, Inflaters};
-use super::link::Folder;
-use super::manifest::{Manifest, Scheme, StoredFile, store_folders, store_path};
-use super::ready;
-use super::source::{Placed, Source, archive_error};
-
-/// Files are handed to threads in groups of at least this many: most are small.
-const GROUP: usize = 16;
-
-/// Of what small members were read from, a thread keeps this many bytes in memory before it lets go of them.
-const MOST_HELD: usize = 1 << 20;
+use super::inflate::Inflaters;
+use super::input::Input;
+use super::manifest::{Manifest, Scheme, StoredFile};
+use super::source::Source;
+use super::{ready, unpack};
 
 /// Unpacked wheels, by the sha256 of their archive.
 #[derive(Clone, Debug)]
@@ -120,13 +107,11 @@ impl Store {
         if let Some(found) = self.find(sha256) {
             return Ok(found);
         }
-        let bytes = Bytes::open(archive)?;
-        let source = Source::open(file, bytes.as_slice())?;
-        // Its headers lie all over it, and what is around them came along.
-        bytes.let_go(0..bytes.as_slice().len());
+        let archive = fs::File::open(archive)?;
+        let source = Source::open(file, Input::file(&archive)?, &self.inflaters)?;
         fs::create_dir_all(&self.folder)?;
         let temporary = new_folder(&self.folder, ".unpacking-")?;
-        let files = self.write_files(&source, &bytes, &temporary.path().join("files"))?;
+        let files = unpack::write_files(&source, &temporary.path().join("files"))?;
         let manifest = manifest(source, files);
         ready::write(&manifest, temporary.path())?;
         write_manifest(&manifest, &temporary.path().join("manifest"))?;
@@ -135,41 +120,6 @@ impl Store {
             folder: self.folder.join(sha256),
             manifest,
         })
-    }
-
-    fn write_files(
-        &self,
-        source: &Source<'_>,
-        bytes: &Bytes,
-        root: &Path,
-    ) -> Result<Vec<StoredFile>, WheelError> {
-        let members = &source.archive.members;
-        fs::create_dir(root)?;
-        for folder in store_folders(source.placed.len()) {
-            fs::create_dir(root.join(folder))?;
-        }
-        let root = Folder::open(root.to_owned());
-        source
-            .placed
-            .par_iter()
-            .enumerate()
-            .with_min_len(GROUP)
-            .map_init(
-                || (self.inflaters.take(), 0..0),
-                |(taken, read), (number, placed)| {
-                    let file =
-                        write_file(source, bytes, (number, placed), &root, &mut taken.inflater)?;
-                    let body = members[placed.member].body();
-                    // Members come in the archive's order, but for those that another thread reads.
-                    if body.start < read.end || body.end - read.start > MOST_HELD {
-                        bytes.let_go(std::mem::replace(read, body));
-                    } else {
-                        read.end = body.end;
-                    }
-                    Ok(file)
-                },
-            )
-            .collect()
     }
 
     /// Takes a damaged entry away, so that it is unpacked again.
@@ -205,8 +155,9 @@ impl Store {
 /// # Errors
 /// When the wheel breaks a rule.
 pub(crate) fn outline(archive: &Path, file: &str) -> Result<Vec<(String, String)>, WheelError> {
-    let bytes = Bytes::open(archive)?;
-    let source = Source::open(file, bytes.as_slice())?;
+    let archive = fs::File::open(archive)?;
+    let inflaters = Inflaters::default();
+    let source = Source::open(file, Input::file(&archive)?, &inflaters)?;
     let files = source.placed.iter().map(|placed| {
         let path = &placed.path;
         let place = match placed.scheme {
@@ -235,50 +186,6 @@ pub(crate) fn new_folder(parent: &Path, prefix: &str) -> io::Result<tempfile::Te
         builder.permissions(std::fs::Permissions::from_mode(0o777));
     }
     builder.tempdir_in(parent)
-}
-
-/// The bytes of an archive, mapped rather than read: most are looked at once, by several threads.
-enum Bytes {
-    Mapped(memmap2::Mmap),
-    Empty,
-}
-
-impl Bytes {
-    fn open(path: &Path) -> io::Result<Self> {
-        let file = fs::File::open(path)?;
-        if file.metadata()?.len() == 0 {
-            return Ok(Self::Empty);
-        }
-        #[expect(unsafe_code, reason = "a memory map can't be made without")]
-        // SAFETY: archives are written under temporary names and never changed after their rename.
-        let map = unsafe { memmap2::Mmap::map(file.file()) }?;
-        Ok(Self::Mapped(map))
-    }
-
-    fn as_slice(&self) -> &[u8] {
-        match self {
-            Self::Mapped(map) => map,
-            Self::Empty => &[],
-        }
-    }
-
-    /// Tells the system that a part is not needed any more. It would go by itself when memory gets short, but until
-    /// then a large archive counts as the program's.
-    fn let_go(&self, part: Range<usize>) {
-        #[cfg(unix)]
-        if let Self::Mapped(map) = self {
-            #[expect(unsafe_code, reason = "for memory maps in general it may lose data")]
-            // SAFETY: the map is of a file and nobody writes to it: what is let go is read again when it is looked at.
-            let told = unsafe {
-                map.unchecked_advise_range(UncheckedAdvice::DontNeed, part.start, part.len())
-            };
-            if let Err(error) = told {
-                tracing::debug!("an archive stays in memory: {error}");
-            }
-        }
-        #[cfg(not(unix))]
-        let _ = part;
-    }
 }
 
 /// Makes `root`, if it is not there, and the folders that files at these paths below it need, parents first.
@@ -314,87 +221,6 @@ pub(crate) fn create_folders<'a>(
         }
     }
     Ok(())
-}
-
-/// Something that went wrong between an archive and a file.
-enum Failure {
-    Archive(ArchiveError),
-    Io(io::Error),
-}
-
-impl From<ArchiveError> for Failure {
-    fn from(error: ArchiveError) -> Self {
-        Self::Archive(error)
-    }
-}
-
-fn write_file(
-    source: &Source<'_>,
-    bytes: &Bytes,
-    (number, placed): (usize, &Placed),
-    root: &Folder,
-    inflater: &mut Inflater,
-) -> Result<StoredFile, WheelError> {
-    let member = &source.archive.members[placed.member];
-    let file = root.create_file(&store_path(number), placed.executable)?;
-    let (hash, rewrite) = write_member(&source.archive, member, file, placed, inflater, |part| {
-        bytes.let_go(part);
-    })
-    .map_err(|failure| match failure {
-        Failure::Archive(error) => archive_error(&source.file, error),
-        Failure::Io(error) => WheelError::Io(error),
-    })?;
-    let refuse = |reason: String| WheelError::Member {
-        file: source.file.clone(),
-        member: member.name.clone(),
-        reason,
-    };
-    if let Some(entry) = &placed.recorded {
-        let digest = entry
-            .hash
-            .as_ref()
-            .filter(|(algorithm, _)| algorithm == "sha256");
-        if digest.is_some_and(|(_, digest)| digest.trim_end_matches('=') != hash) {
-            return Err(refuse("does not fit its hash in RECORD".to_owned()));
-        }
-        if entry
-            .size
-            .is_some_and(|size| u64::try_from(size).ok() != Some(member.size))
-        {
-            return Err(refuse("does not fit its size in RECORD".to_owned()));
-        }
-    }
-    Ok(StoredFile {
-        number,
-        member: member.name.clone(),
-        scheme: placed.scheme,
-        other_path: (placed.path != member.name).then(|| placed.path.clone()),
-        size: member.size,
-        hash: format!("sha256={hash}"),
-        executable: placed.executable,
-        rewrite,
-    })
-}
-
-fn write_member(
-    archive: &Archive<'_>,
-    member: &super::archive::Member,
-    mut file: fs::File,
-    placed: &Placed,
-    inflater: &mut Inflater,
-    used: impl Fn(Range<usize>),
-) -> Result<(String, bool), Failure> {
-    let mut sha256 = Sha256::new();
-    let mut first = true;
-    let mut rewrite = false;
-    archive.read(member, inflater, used, |piece| {
-        if std::mem::take(&mut first) {
-            rewrite = placed.scheme == Scheme::Scripts && piece.starts_with(b"#!python");
-        }
-        sha256.update(piece);
-        file.write_all(piece).map_err(Failure::Io)
-    })?;
-    Ok((BASE64URL_NOPAD.encode(&sha256.finalize()), rewrite))
 }
 
 /// A new file; executable, if asked, for whom the umask allows.
