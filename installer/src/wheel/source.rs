@@ -34,7 +34,7 @@ pub(super) struct Source<'a> {
 /// A member and where it goes.
 pub(super) struct Placed {
     /// Its index among the archive's members.
-    pub(super) member: usize,
+    member: usize,
     pub(super) scheme: Scheme,
     pub(super) path: String,
     pub(super) executable: bool,
@@ -79,6 +79,11 @@ impl<'a> Source<'a> {
             placed,
             archive,
         })
+    }
+
+    /// The member of the archive that becomes this file.
+    pub(super) fn member(&self, placed: &Placed) -> &Member {
+        &self.archive.members[placed.member]
     }
 }
 

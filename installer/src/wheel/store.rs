@@ -167,7 +167,7 @@ pub(crate) fn outline(archive: &Path, file: &str) -> Result<Vec<(String, String)
             Scheme::Data => format!("<prefix>/{path}"),
             Scheme::Headers => format!("<include>/{}/{path}", source.distribution),
         };
-        (place, source.archive.members[placed.member].mark())
+        (place, source.member(placed).mark())
     });
     let commands = source.entry_points.iter().map(|command| {
         let starts = format!("{}:{}", command.module, command.attribute);

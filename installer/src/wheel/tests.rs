@@ -11,6 +11,7 @@ use resolver::marker::MarkerEnvironment;
 use resolver::tag::{Tag, Tags};
 use resolver::version::Version;
 use sha2::{Digest, Sha256};
+use zip::write::SimpleFileOptions;
 
 use super::{
     DirectUrl, INSTALLER, LinkMode, Linker, Options, Removed, Site, Store, StoredWheel, WheelError,
@@ -112,6 +113,20 @@ impl Builder {
             .map(|(name, content, mode)| (name.as_str(), content.as_slice(), *mode))
             .collect();
         zip(&borrowed)
+    }
+
+    /// As the library writes it.
+    fn build_elsewhere(&self, options: SimpleFileOptions) -> Vec<u8> {
+        let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        writer.add_directory("some_pkg/", options).unwrap();
+        for (name, content, _) in &self.members {
+            writer.start_file(name.as_str(), options).unwrap();
+            writer.write_all(content).unwrap();
+        }
+        let record = format!("{INFO}/RECORD");
+        writer.start_file(record, options).unwrap();
+        writer.write_all(&self.honest_record()).unwrap();
+        writer.finish().unwrap().into_inner()
     }
 }
 
@@ -847,27 +862,14 @@ fn archives_that_tell_two_stories_are_refused() {
 
 #[test]
 fn archives_of_other_writers_are_read() {
-    use zip::write::SimpleFileOptions;
     let mut builder = Builder::new();
     builder.add("some_pkg/large.bin", &"0123456789".repeat(2_000_000));
-    let members = builder.members.clone();
-    let record = builder.honest_record();
     for large in [false, true] {
         let options = SimpleFileOptions::default()
             .compression_method(zip::CompressionMethod::Deflated)
             .large_file(large)
             .unix_permissions(0o755);
-        let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-        writer.add_directory("some_pkg/", options).unwrap();
-        for (name, content, _) in &members {
-            writer.start_file(name.as_str(), options).unwrap();
-            writer.write_all(content).unwrap();
-        }
-        writer
-            .start_file(format!("{INFO}/RECORD"), options)
-            .unwrap();
-        writer.write_all(&record).unwrap();
-        let bytes = writer.finish().unwrap().into_inner();
+        let bytes = builder.build_elsewhere(options);
         let fixture = Fixture::new();
         let stored = fixture.unpack(&bytes).unwrap();
         assert!(stored.manifest.files.iter().all(|file| file.executable));
@@ -877,5 +879,31 @@ fn archives_of_other_writers_are_read() {
                 .len(),
             20_000_000
         );
+    }
+}
+
+#[test]
+fn files_of_every_size_arrive_whole() {
+    let piece = 256 << 10;
+    let mut builder = Builder::new();
+    let edges = [0, 1, 55, 56, 63, 64, 65, piece - 1, piece, piece + 1];
+    // Of the largest, two at a time can't be inflated into memory.
+    let large = [3 << 20, (3 << 20) + 1, 4 * piece, 22 << 20];
+    for size in edges.into_iter().chain(large) {
+        let letter = |at: usize| char::from(b'a' + (at * at / 7 % 23) as u8);
+        let content: String = (0..size).map(letter).collect();
+        builder.add(&format!("some_pkg/{size}.bin"), &content);
+    }
+    for method in [
+        zip::CompressionMethod::Stored,
+        zip::CompressionMethod::Deflated,
+    ] {
+        let options = SimpleFileOptions::default().compression_method(method);
+        let bytes = builder.build_elsewhere(options);
+        let fixture = Fixture::new();
+        let stored = fixture.unpack(&bytes).unwrap();
+        for (name, content, _) in &builder.members {
+            assert!(std::fs::read(stored.member(name).unwrap()).unwrap() == *content);
+        }
     }
 }

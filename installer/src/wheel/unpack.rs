@@ -1,5 +1,6 @@
 //! Writing the files of a wheel into the store. Every thread has two files in hand, so that it can hash them together.
 
+use std::cmp::Reverse;
 use std::io::Write;
 use std::path::Path;
 
@@ -9,6 +10,7 @@ use rayon::prelude::*;
 
 use super::WheelError;
 use super::archive::{Content, Member};
+use super::inflate::PIECE;
 use super::link::Folder;
 use super::manifest::{Scheme, StoredFile, store_folders, store_path};
 use super::sha256::{BLOCK, Hash};
@@ -30,10 +32,11 @@ pub(super) fn write_files(source: &Source<'_>, root: &Path) -> Result<Vec<Stored
         source,
         root: Folder::open(root.to_owned()),
     };
-    let groups: Vec<Vec<StoredFile>> = source
-        .placed
-        .par_iter()
-        .enumerate()
+    let mut order: Vec<_> = source.placed.iter().enumerate().collect();
+    // Large ones beside one another: the last of a group is hashed alone.
+    order.sort_by_key(|(_, placed)| Reverse(source.member(placed).size.max(PIECE as u64)));
+    let groups: Vec<Vec<StoredFile>> = order
+        .into_par_iter()
         .with_min_len(GROUP)
         .try_fold(
             || Writer::new(&wheel),
@@ -114,9 +117,10 @@ struct Writing<'a> {
 
 impl<'a> Writing<'a> {
     fn begin(wheel: &'a Wheel<'a>, number: usize, placed: &'a Placed) -> Result<Self, WheelError> {
-        let archive = &wheel.source.archive;
-        let member = &archive.members[placed.member];
-        let content = archive
+        let member = wheel.source.member(placed);
+        let content = wheel
+            .source
+            .archive
             .content(member)
             .map_err(|error| archive_error(&wheel.source.file, error))?;
         Ok(Self {

@@ -25,7 +25,7 @@ use crate::dist::Hash;
 /// No archive is larger. Guards the disk against a server that never ends.
 const LARGEST_ARCHIVE: u64 = 16 << 30;
 /// A body goes to the disk in parts of at least this many bytes; most files are one.
-const PART: usize = 64 << 10;
+const PART: usize = 256 << 10;
 /// Parts of a body that may wait for the disk.
 const PARTS_IN_FLIGHT: usize = 1;
 
