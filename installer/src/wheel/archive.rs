@@ -25,6 +25,9 @@ const FLAG_MASKED: u16 = 1 << 13;
 /// The end record with the longest comment, after the locator and the end record of ZIP64.
 const LONGEST_END: u64 = 56 + 20 + 22 + 0xFFFF;
 
+/// A data descriptor with its signature and long sizes.
+const LONGEST_DESCRIPTOR: u64 = 24;
+
 /// Deflate can't do better than 1032:1; a member that claims more lies.
 const MAX_RATIO: u64 = 1040;
 
@@ -439,7 +442,9 @@ fn check_bodies(
         let Some(end) = end else {
             return Err(member_error(member, "reaches into the next one"));
         };
-        check_descriptor(member, bytes.part(end..next)?)?;
+        // No more than shows that it is too long.
+        let gap = end..next.min(end + LONGEST_DESCRIPTOR + 1);
+        check_descriptor(member, bytes.part(gap)?)?;
         position = next;
     }
     if position == directory {
