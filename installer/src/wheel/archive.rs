@@ -7,7 +7,7 @@
 
 use std::io;
 
-use super::inflate::{Crc, Inflaters, Unpacking};
+use super::inflate::{Crc, Inflaters, Unpacking, unreadable};
 use super::input::{Input, Window};
 
 const END: [u8; 4] = *b"PK\x05\x06";
@@ -541,7 +541,7 @@ impl From<io::Error> for ArchiveError {
     fn from(error: io::Error) -> Self {
         Self {
             member: None,
-            reason: format!("can't be read: {error}"),
+            reason: unreadable(&error).into_owned(),
         }
     }
 }

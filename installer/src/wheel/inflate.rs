@@ -310,7 +310,8 @@ fn to_index(number: u64) -> Result<usize, Problem> {
     usize::try_from(number).map_err(|_| BROKEN.into())
 }
 
-fn unreadable(error: &io::Error) -> Problem {
+/// What is wrong when the archive itself can't be read.
+pub(super) fn unreadable(error: &io::Error) -> Problem {
     format!("can't be read: {error}").into()
 }
 
