@@ -75,6 +75,7 @@ impl Inflaters {
         size: u64,
     ) -> Result<Unpacking<'a>, Problem> {
         let (length, packed) = (to_index(size)?, to_index(part.end - part.start)?);
+        let mut rest = Rest { input, part };
         let mut inflater = self.take();
         let Inflater {
             whole,
@@ -83,41 +84,32 @@ impl Inflaters {
         } = &mut inflater.inner;
         let way = if length.max(packed) <= WHOLE {
             let data = room(memory, packed);
-            input
-                .read(part.start, data)
-                .map_err(|error| unreadable(&error))?;
+            rest.fill(data)?;
             Whole::in_place(whole)?.inflate(data, room(buffer, length))?;
-            Way::AtOnce { length }
+            Way::AtOnce {
+                length,
+                large: None,
+            }
         } else if length.saturating_add(packed) <= LARGE
             && let Some(mut large) = self.large_room()
         {
-            let (content, rest) = room(&mut large.memory, LARGE).split_at_mut(length);
-            let data = &mut rest[..packed];
-            input
-                .read(part.start, data)
-                .map_err(|error| unreadable(&error))?;
+            let (content, memory) = room(&mut large.memory, LARGE).split_at_mut(length);
+            let data = &mut memory[..packed];
+            rest.fill(data)?;
             Whole::in_place(whole)?.inflate(data, content)?;
-            Way::InLargeRoom {
-                room: large,
+            Way::AtOnce {
                 length,
+                large: Some(large),
             }
         } else {
-            return Ok(Unpacking::in_pieces(inflater, input, part, size));
+            Way::InPieces(Stream::new(rest, size))
         };
-        Ok(Unpacking {
-            inflater,
-            way,
-            piece: 0..0,
-        })
+        Ok(Unpacking::new(inflater, way))
     }
 
     /// Begins with a part of an archive that is stored as it is.
     pub(super) fn stored<'a>(&'a self, input: Input<'a>, part: Range<u64>) -> Unpacking<'a> {
-        Unpacking {
-            inflater: self.take(),
-            way: Way::Stored(Rest { input, part }),
-            piece: 0..0,
-        }
+        Unpacking::new(self.take(), Way::Stored(Rest { input, part }))
     }
 
     /// An idle inflater, or a new one. It is idle again when the answer is dropped.
@@ -176,8 +168,11 @@ pub(super) struct Unpacking<'a> {
 
 #[derive(Debug)]
 enum Way<'a> {
-    AtOnce { length: usize },
-    InLargeRoom { room: LargeRoom<'a>, length: usize },
+    /// It is all there, in the room for large ones if that was taken.
+    AtOnce {
+        length: usize,
+        large: Option<LargeRoom<'a>>,
+    },
     InPieces(Stream<'a>),
     Stored(Rest<'a>),
 }
@@ -190,28 +185,26 @@ struct Rest<'a> {
 }
 
 impl Rest<'_> {
-    /// Reads on, at most so many bytes, to the beginning of `buffer`. Returns how many.
-    fn read(&mut self, most: usize, buffer: &mut Vec<u8>) -> Result<usize, Problem> {
-        let left = usize::try_from(self.part.end - self.part.start).unwrap_or(usize::MAX);
-        let bytes = room(buffer, left.min(most));
+    /// How much comes next, if not more than so many bytes are wanted.
+    fn next(&self, most: usize) -> usize {
+        usize::try_from(self.part.end - self.part.start).map_or(most, |left| left.min(most))
+    }
+
+    /// Fills `bytes` with what comes next.
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), Problem> {
         self.input
             .read(self.part.start, bytes)
             .map_err(|error| unreadable(&error))?;
         self.part.start += bytes.len() as u64;
-        Ok(bytes.len())
+        Ok(())
     }
 }
 
 impl<'a> Unpacking<'a> {
-    fn in_pieces(inflater: Taken<'a>, input: Input<'a>, part: Range<u64>, size: u64) -> Self {
+    fn new(inflater: Taken<'a>, way: Way<'a>) -> Self {
         Self {
             inflater,
-            way: Way::InPieces(Stream {
-                state: Decompress::new(false),
-                size,
-                rest: Rest { input, part },
-                read: 0..0,
-            }),
+            way,
             piece: 0..0,
         }
     }
@@ -224,12 +217,16 @@ impl<'a> Unpacking<'a> {
     pub(super) fn advance(&mut self) -> Result<bool, Problem> {
         let Inflater { packed, buffer, .. } = &mut self.inflater.inner;
         let next = match &mut self.way {
-            Way::AtOnce { length } | Way::InLargeRoom { length, .. } => {
+            Way::AtOnce { length, .. } => {
                 let start = self.piece.end;
                 start..(*length).min(start + PIECE)
             }
             Way::InPieces(stream) => 0..stream.inflate(packed, room(buffer, PIECE))?,
-            Way::Stored(rest) => 0..rest.read(PIECE, buffer)?,
+            Way::Stored(rest) => {
+                let length = rest.next(PIECE);
+                rest.fill(room(buffer, length))?;
+                0..length
+            }
         };
         let more = !next.is_empty();
         if more {
@@ -241,8 +238,10 @@ impl<'a> Unpacking<'a> {
     /// The piece that was last gone on to.
     pub(super) fn piece(&self) -> &[u8] {
         let memory = match &self.way {
-            Way::InLargeRoom { room, .. } => &room.memory,
-            Way::AtOnce { .. } | Way::InPieces(_) | Way::Stored(_) => &self.inflater.inner.buffer,
+            Way::AtOnce {
+                large: Some(large), ..
+            } => &large.memory,
+            _ => &self.inflater.inner.buffer,
         };
         &memory[self.piece.clone()]
     }
@@ -259,14 +258,24 @@ struct Stream<'a> {
     read: Range<usize>,
 }
 
-impl Stream<'_> {
+impl<'a> Stream<'a> {
+    fn new(rest: Rest<'a>, size: u64) -> Self {
+        Self {
+            state: Decompress::new(false),
+            size,
+            rest,
+            read: 0..0,
+        }
+    }
+
     /// Inflates what comes next to `piece`, by way of `packed`. Returns how many bytes that made: all the piece has room
     /// for, or fewer at the end.
     fn inflate(&mut self, packed: &mut Vec<u8>, piece: &mut [u8]) -> Result<usize, Problem> {
         let mut filled = 0;
         loop {
             if self.read.is_empty() {
-                self.read = 0..self.rest.read(READ, packed)?;
+                self.read = 0..self.rest.next(READ);
+                self.rest.fill(room(packed, self.read.end))?;
             }
             let before = (self.state.total_in(), self.state.total_out());
             let status = self
@@ -397,7 +406,9 @@ mod tests {
     use flate2::Compression;
     use flate2::write::DeflateEncoder;
 
-    use super::{FOLLOWED, Inflaters, Input, LONGER, Problem, SHORTER, Unpacking};
+    use super::{
+        FOLLOWED, Inflaters, Input, LONGER, Problem, Rest, SHORTER, Stream, Unpacking, Way,
+    };
 
     fn deflated(content: &[u8]) -> Vec<u8> {
         let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
@@ -418,7 +429,8 @@ mod tests {
         let inflaters = Inflaters::default();
         let (input, all, size) = (Input::from(data), 0..data.len() as u64, size as u64);
         let at_once = inflaters.inflate(input, all.clone(), size).and_then(read);
-        let in_pieces = read(Unpacking::in_pieces(inflaters.take(), input, all, size));
+        let stream = Stream::new(Rest { input, part: all }, size);
+        let in_pieces = read(Unpacking::new(inflaters.take(), Way::InPieces(stream)));
         assert_eq!(at_once.is_ok(), in_pieces.is_ok());
         if let Ok(at_once) = &at_once {
             assert!(*at_once == in_pieces.unwrap());
